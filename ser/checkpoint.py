@@ -1,0 +1,169 @@
+"""config.json + model.safetensors: save, load, Hub, embedded default.
+
+A checkpoint explains itself: everything needed to turn a waveform into probabilities lies in the
+two files, loading is strict, and pickle is never read.
+"""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+from torch import nn
+
+from ser import models
+from ser.features import FeatureConfig
+from ser.labels import LABELS, N_LABELS
+
+FORMAT_VERSION = 1
+CONFIG_NAME = "config.json"
+WEIGHTS_NAME = "model.safetensors"
+METRICS_NAME = "metrics.json"
+EMBEDDED = Path(__file__).parent / "weights"
+GOLDEN_CLIP = Path(__file__).parent / "golden.flac"
+HUB_TIMEOUT_S = 10.0
+
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
+
+
+class CheckpointError(RuntimeError):
+    """The checkpoint cannot be used; the message says which file and why."""
+
+
+@dataclass(frozen=True)
+class CheckpointConfig:
+    """What config.json holds.
+
+    `training` tells corpora, speakers and recipe; `golden` holds the sha256 of the shipped clip,
+    the eight probabilities these weights give it, and the tolerance within which they must.
+    """
+
+    model_name: str
+    model_args: dict[str, Any]
+    features: FeatureConfig
+    temperature: float = 1.0
+    labels: Sequence[str] = LABELS
+    training: dict[str, Any] = field(default_factory=dict)
+    golden: dict[str, Any] | None = None
+    format_version: int = FORMAT_VERSION
+
+    def build(self) -> nn.Module:
+        """Make the untrained model this config describes."""
+        return models.build(self.model_name, self.features.n_features, N_LABELS, **self.model_args)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A loaded model in evaluation mode, with where it came from."""
+
+    model: nn.Module
+    config: CheckpointConfig
+    name: str
+    revision: str
+    folder: Path
+
+    @property
+    def metrics(self) -> list[dict]:
+        """The rows of metrics.json beside the weights; empty where there is none."""
+        path = self.folder / METRICS_NAME
+        return json.loads(path.read_text()) if path.exists() else []
+
+
+def save(folder: Path, model: nn.Module, config: CheckpointConfig) -> None:
+    """Write both files, each whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+    _replace(folder / WEIGHTS_NAME, safetensors.torch.save(state))
+    save_config(folder, config)
+
+
+def save_config(folder: Path, config: CheckpointConfig) -> None:
+    """Write config.json alone, beside weights that stay as they are."""
+    text = json.dumps(asdict(config), indent=2, ensure_ascii=False) + "\n"
+    _replace(folder / CONFIG_NAME, text.encode())
+
+
+def load(source: str | os.PathLike | None = None) -> Checkpoint:
+    """Load the embedded default (None), a local folder, or `user/repo[@revision]` from the Hub.
+
+    Raises CheckpointError for whatever cannot be used, with the reason in one sentence.
+    """
+    if source is None:
+        return _load_folder(EMBEDDED, name="embedded", revision=_revision(EMBEDDED))
+    if Path(source).is_dir():
+        return _load_folder(Path(source), name=str(source), revision=_revision(Path(source)))
+    if _HUB_ID.fullmatch(str(source)):
+        return _load_hub(str(source))
+    raise CheckpointError(f"{source} is neither a folder nor a Hub name like user/repo[@revision].")
+
+
+def _load_hub(source: str) -> Checkpoint:
+    from huggingface_hub import hf_hub_download  # slow to import, and the default needs no Hub
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    repo, _, revision = source.partition("@")
+    try:
+        paths = [
+            Path(
+                hf_hub_download(
+                    repo, name, revision=revision or None, etag_timeout=HUB_TIMEOUT_S
+                )
+            )
+            for name in (CONFIG_NAME, WEIGHTS_NAME)
+        ]
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
+        raise CheckpointError(f"{source} could not be fetched from the Hub: {error}") from error
+    if paths[0].parent != paths[1].parent:
+        raise CheckpointError(f"{source} changed while it was being fetched: please try again.")
+    return _load_folder(paths[0].parent, name=repo, revision=paths[0].parent.name)
+
+
+def _load_folder(folder: Path, name: str, revision: str) -> Checkpoint:
+    config = _read_config(folder / CONFIG_NAME)
+    try:
+        model = config.build()
+    except (ValueError, TypeError) as error:
+        raise CheckpointError(f"{folder / CONFIG_NAME}: {error}") from error
+    path = folder / WEIGHTS_NAME
+    try:
+        model.load_state_dict(safetensors.torch.load_file(path), strict=True)
+    except (OSError, safetensors.SafetensorError, RuntimeError) as error:
+        raise CheckpointError(f"{path} does not hold the weights of its config: {error}") from error
+    return Checkpoint(model.eval(), config, name, revision, folder)
+
+
+def _read_config(path: Path) -> CheckpointConfig:
+    try:
+        values = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path} cannot be read: {error}") from error
+    version = values.get("format_version") if isinstance(values, dict) else None
+    if version != FORMAT_VERSION:
+        raise CheckpointError(f"{path} has format version {version}; this is {FORMAT_VERSION}.")
+    try:
+        config = CheckpointConfig(**{**values, "features": FeatureConfig(**values["features"])})
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path} does not describe a model: {error}") from error
+    if tuple(config.labels) != LABELS:
+        raise CheckpointError(f"{path} has labels {config.labels}; expected {list(LABELS)}.")
+    if not (isinstance(config.temperature, int | float) and config.temperature > 0):
+        raise CheckpointError(f"{path} has temperature {config.temperature}; expected above 0.")
+    return config
+
+
+def _revision(folder: Path) -> str:
+    """Eight hex digits that change when the weights do."""
+    path = folder / WEIGHTS_NAME
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:8] if path.exists() else "none"
+
+
+def _replace(path: Path, data: bytes) -> None:
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(data)
+    part.replace(path)

@@ -1,0 +1,190 @@
+"""FeatureConfig and extract: a waveform at 16 kHz -> what the model sees.
+
+Training and serving call the same function with the same config, which travels inside the
+checkpoint. The definitions are librosa's, computed with torch and scipy (a test holds the two
+together), because importing librosa costs seconds that a visitor would wait.
+"""
+
+from dataclasses import asdict, dataclass
+from functools import cache
+
+import numpy as np
+import torch
+from scipy.fft import dct
+from scipy.signal import savgol_filter
+
+from ser.audio import SAMPLE_RATE
+
+DELTA_WIDTH = 9  # frames; fewer cannot carry a delta
+POWER_FLOOR = 1e-10  # before the logarithm
+DYNAMIC_RANGE_DB = 80.0  # what lies further under the loudest bin is raised to this
+TRIM_MARGIN_FRAMES = 15  # frames kept on either side of a very short event, so deltas exist
+
+
+@dataclass(frozen=True)
+class FeatureConfig:
+    """What the model sees, as a value that is saved with it.
+
+    10 ms hop, 25 ms Hamming window in a 512-point FFT, 40 mel bands, unless said otherwise.
+    `trim_db`: frames more than this under the loudest one are cut off before the first and after
+    the last louder frame (None: keep the silence).
+    """
+
+    kind: str = "mfcc39"
+    n_fft: int = 512
+    window_length: int = 400
+    hop_length: int = 160
+    n_mels: int = 40
+    n_mfcc: int = 13
+    trim_db: float | None = 35.0
+
+    def __post_init__(self) -> None:
+        if self.kind not in _KINDS:
+            raise ValueError(f"Unknown feature kind {self.kind!r}: choose from {sorted(_KINDS)}.")
+
+    @property
+    def n_features(self) -> int:
+        """Values a frame."""
+        return {"mfcc39": 3 * self.n_mfcc, "logmel": self.n_mels}[self.kind]
+
+    def to_dict(self) -> dict:
+        """JSON-ready; `FeatureConfig(**d)` is the way back."""
+        return asdict(self)
+
+
+def extract(waveform: np.ndarray, config: FeatureConfig) -> np.ndarray:
+    """Turn a whole waveform (n_samples,) at 16 kHz into float32 features (n_frames, n_features).
+
+    The waveform is scaled to a peak of 1 (so loudness does not decide), trimmed, analysed, and
+    each feature is brought to zero mean and unit variance over the clip,
+    (x - mean) / (std + 1e-8).
+
+    Raises ValueError for anything but one finite channel long enough for `DELTA_WIDTH` frames:
+    the features of single frames mean nothing to a model trained on sequences.
+    """
+    waveform = np.asarray(waveform)
+    if waveform.ndim != 1 or waveform.dtype.kind != "f":
+        raise ValueError(
+            f"Expected float samples of shape (n,), not {waveform.dtype} of {waveform.shape}."
+        )
+    n_least = (DELTA_WIDTH - 1) * config.hop_length
+    if len(waveform) < n_least:
+        raise ValueError(
+            f"{len(waveform)} samples are fewer than {n_least}: give a whole recording, "
+            "never single frames."
+        )
+    if not np.isfinite(waveform).all():
+        raise ValueError("The waveform holds NaN or infinity.")
+    start, stop = speech_span(waveform, config)
+    peak = np.abs(waveform).max()
+    scaled = waveform[start:stop].astype(np.float32) / np.float32(peak or 1.0)
+    values = _KINDS[config.kind](scaled, config)
+    return ((values - values.mean(axis=0)) / (values.std(axis=0) + 1e-8)).astype(np.float32)
+
+
+def frame_times_s(waveform: np.ndarray, config: FeatureConfig) -> np.ndarray:
+    """Centre of each frame of `extract(waveform, config)`, in seconds of the original recording."""
+    start, stop = speech_span(waveform, config)
+    n_frames = 1 + (stop - start) // config.hop_length
+    return (start + np.arange(n_frames) * config.hop_length) / SAMPLE_RATE
+
+
+def speech_span(waveform: np.ndarray, config: FeatureConfig) -> tuple[int, int]:
+    """Sample range [start, stop) between the first and the last frame above the trim level.
+
+    The rule of `librosa.effects.trim` on this config's frames, widened where less than
+    two margins would be left.
+    """
+    if config.trim_db is None:
+        return 0, len(waveform)
+    power = _frame_power(waveform, config)
+    loud = np.flatnonzero(power > power.max() * 10 ** (-config.trim_db / 10))
+    if len(loud) == 0:  # digital silence has no speech to cut out
+        return 0, len(waveform)
+    first, last = loud[0], loud[-1] + 1
+    if last - first < 2 * TRIM_MARGIN_FRAMES:
+        first = max(0, (first + last) // 2 - TRIM_MARGIN_FRAMES)
+        last = first + 2 * TRIM_MARGIN_FRAMES
+    stop = min(len(waveform), last * config.hop_length)
+    start = min(first * config.hop_length, max(0, stop - 2 * TRIM_MARGIN_FRAMES * config.hop_length))
+    return int(start), int(stop)
+
+
+def _frame_power(waveform: np.ndarray, config: FeatureConfig) -> np.ndarray:
+    """Mean square of each centred window, (n_frames,)."""
+    half = config.window_length // 2
+    energy = np.cumsum(np.pad(waveform.astype(np.float64) ** 2, (half + 1, half)))
+    starts = np.arange(0, len(waveform) + 1, config.hop_length)
+    return (energy[starts + config.window_length] - energy[starts]) / config.window_length
+
+
+def _power_spectrogram(waveform: np.ndarray, config: FeatureConfig) -> torch.Tensor:
+    """(n_bins, n_frames) power, frames centred, zeros beyond the ends."""
+    spectrum = torch.stft(
+        torch.from_numpy(waveform),
+        n_fft=config.n_fft,
+        hop_length=config.hop_length,
+        win_length=config.window_length,
+        window=_hamming(config.window_length),
+        center=True,
+        pad_mode="constant",
+        return_complex=True,
+    )
+    return torch.view_as_real(spectrum).square().sum(-1)
+
+
+def _log_mel(waveform: np.ndarray, config: FeatureConfig) -> np.ndarray:
+    """(n_frames, n_mels) in dB, at most `DYNAMIC_RANGE_DB` under the loudest."""
+    mel = mel_filters(config.n_fft, config.n_mels) @ _power_spectrogram(waveform, config)
+    db = 10 * torch.log10(mel.clamp(min=POWER_FLOOR)).numpy().T
+    return np.maximum(db, db.max() - DYNAMIC_RANGE_DB)
+
+
+def _mfcc39(waveform: np.ndarray, config: FeatureConfig) -> np.ndarray:
+    """13 MFCC, their slopes and their curvatures over the whole sequence, (n_frames, 39)."""
+    mfcc = dct(_log_mel(waveform, config), type=2, norm="ortho", axis=1)[:, : config.n_mfcc]
+    deltas = [
+        savgol_filter(mfcc, DELTA_WIDTH, order, deriv=order, axis=0, mode="interp")
+        for order in (1, 2)
+    ]
+    return np.concatenate([mfcc, *deltas], axis=1)
+
+
+_KINDS = {"mfcc39": _mfcc39, "logmel": _log_mel}
+
+
+@cache
+def _hamming(length: int) -> torch.Tensor:
+    return torch.hamming_window(length, periodic=True)
+
+
+@cache
+def mel_filters(n_fft: int, n_mels: int) -> torch.Tensor:
+    """Triangular mel filters (n_mels, n_bins) on Slaney's scale with equal area, 0 to 8 kHz.
+
+    As `librosa.filters.mel`; M. Slaney, "Auditory Toolbox", Interval Research TR 1998-010.
+    """
+    edges_hz = _mel_to_hz(np.linspace(0.0, _hz_to_mel(SAMPLE_RATE / 2), n_mels + 2))
+    bins_hz = np.fft.rfftfreq(n_fft, 1 / SAMPLE_RATE)
+    ramps = edges_hz[:, None] - bins_hz[None, :]
+    widths = np.diff(edges_hz)
+    rising = -ramps[:-2] / widths[:-1, None]
+    falling = ramps[2:] / widths[1:, None]
+    triangles = np.maximum(0.0, np.minimum(rising, falling))
+    triangles *= (2.0 / (edges_hz[2:] - edges_hz[:-2]))[:, None]
+    return torch.from_numpy(triangles.astype(np.float32))
+
+
+_LINEAR_HZ_PER_MEL = 200.0 / 3  # below 1 kHz
+_LOG_START_HZ = 1000.0
+_LOG_START_MEL = _LOG_START_HZ / _LINEAR_HZ_PER_MEL
+_LOG_STEP = np.log(6.4) / 27  # above
+
+
+def _hz_to_mel(hz: float) -> float:
+    return _LOG_START_MEL + np.log(hz / _LOG_START_HZ) / _LOG_STEP
+
+
+def _mel_to_hz(mel: np.ndarray) -> np.ndarray:
+    log_part = _LOG_START_HZ * np.exp(_LOG_STEP * (mel - _LOG_START_MEL))
+    return np.where(mel < _LOG_START_MEL, mel * _LINEAR_HZ_PER_MEL, log_part)

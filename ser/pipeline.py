@@ -1,0 +1,170 @@
+"""EmotionPipeline: audio -> features -> model -> Prediction."""
+
+import hashlib
+import os
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from ser import checkpoint
+from ser.audio import SAMPLE_RATE, SILENCE_PEAK_DB, AudioSource, load_audio, peak_db
+from ser.checkpoint import Checkpoint, CheckpointError
+from ser.features import extract, frame_times_s, speech_span
+from ser.labels import EMOTIONS, LABELS, Emotion
+from ser.windows import MAX_WINDOW_S, cut_windows
+
+SHORT_S = 1.0
+QUIET_PEAK_DB = -50.0
+CLIPPED_LEVEL, CLIPPED_SHARE = 0.99, 1e-3
+SPEECH_SHARE = 0.25  # of the recording; less is "mostly silence"
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What was heard.
+
+    `probabilities` (8,) in label order, sum 1. `attention` (n_frames,), sum 1: how much each
+    frame counted, at `attention_times_s` of the original recording. `features` (n_frames,
+    n_features) and `waveform` (n_samples,) at 16 kHz are what the answer was made from.
+    """
+
+    probabilities: np.ndarray
+    attention: np.ndarray
+    attention_times_s: np.ndarray
+    duration_s: float
+    timings_ms: dict[str, float]
+    warnings: list[str]
+    model: dict[str, str]
+    waveform: np.ndarray = field(repr=False)
+    features: np.ndarray = field(repr=False)
+
+    @property
+    def emotion(self) -> Emotion:
+        """The most probable of the eight."""
+        return EMOTIONS[int(self.probabilities.argmax())]
+
+    def to_dict(self) -> dict:
+        """The JSON object that the command line and the API give."""
+        return {
+            "label": self.emotion.name,
+            "probabilities": {
+                name: round(float(p), 6)
+                for name, p in zip(LABELS, self.probabilities, strict=True)
+            },
+            "attention": [round(float(a), 6) for a in self.attention],
+            "attention_times_s": [round(float(t), 4) for t in self.attention_times_s],
+            "duration_s": round(self.duration_s, 3),
+            "timings_ms": {stage: round(ms, 2) for stage, ms in self.timings_ms.items()},
+            "warnings": list(self.warnings),
+            "model": dict(self.model),
+        }
+
+
+class EmotionPipeline:
+    """A loaded checkpoint that answers for recordings."""
+
+    def __init__(self, loaded: Checkpoint):
+        self.checkpoint = loaded
+        self.config = loaded.config.features
+
+    @classmethod
+    def from_pretrained(cls, source: str | os.PathLike | None = None) -> "EmotionPipeline":
+        """Load as `checkpoint.load` does, and check that the golden clip gets its stored answer.
+
+        Raises CheckpointError for a checkpoint that cannot be used or computes something else.
+        """
+        pipeline = cls(checkpoint.load(source))
+        pipeline.check_golden()
+        return pipeline
+
+    def predict(self, audio: AudioSource) -> Prediction:
+        """Judge a path, the bytes of a file, or `(rate_hz, samples)`.
+
+        Recordings over 15 s are cut at their quietest places into windows; each is judged whole,
+        and the answers are averaged by length. Raises AudioError for what cannot be judged.
+        """
+        timings_ms: dict[str, float] = {}
+        with _timed(timings_ms, "total"):
+            with _timed(timings_ms, "audio"):
+                waveform = load_audio(audio)
+            cuts = cut_windows(waveform)
+            windows = [(a, b) for a, b in cuts if peak_db(waveform[a:b]) > SILENCE_PEAK_DB] or cuts
+            with _timed(timings_ms, "features"):
+                features = [extract(waveform[a:b], self.config) for a, b in windows]
+            with _timed(timings_ms, "model"):
+                answers = [self._judge(values) for values in features]
+        lengths = np.array([b - a for a, b in windows], dtype=np.float64)
+        shares = lengths / lengths.sum()
+        return Prediction(
+            probabilities=sum(w * p for w, (p, _) in zip(shares, answers, strict=True)),
+            attention=np.concatenate([w * a for w, (_, a) in zip(shares, answers, strict=True)]),
+            attention_times_s=np.concatenate(
+                [a / SAMPLE_RATE + frame_times_s(waveform[a:b], self.config) for a, b in windows]
+            ),
+            duration_s=len(waveform) / SAMPLE_RATE,
+            timings_ms=timings_ms,
+            warnings=self._warnings(waveform, len(windows)),
+            model={"name": self.checkpoint.name, "revision": self.checkpoint.revision},
+            waveform=waveform,
+            features=np.concatenate(features),
+        )
+
+    @torch.inference_mode()
+    def _judge(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """One whole window (n_frames, n_features) -> probabilities (8,), attention (n_frames,)."""
+        output = self.checkpoint.model(torch.from_numpy(features)[None])
+        logits = output.logits[0].double() / self.checkpoint.config.temperature
+        return logits.softmax(dim=0).numpy(), output.attention[0].double().numpy()
+
+    def _warnings(self, waveform: np.ndarray, n_windows: int) -> list[str]:
+        duration_s = len(waveform) / SAMPLE_RATE
+        start, stop = speech_span(waveform, self.config)
+        found = {
+            f"Very short ({duration_s:.1f} s): a whole sentence gives a better answer.": duration_s
+            < SHORT_S,
+            "Very quiet: please come closer to the microphone.": peak_db(waveform) < QUIET_PEAK_DB,
+            "Clipped: the recording is too loud, parts of it are distorted.": np.mean(
+                np.abs(waveform) >= CLIPPED_LEVEL
+            )
+            > CLIPPED_SHARE,
+            "Mostly silence: only a small part of the recording was judged.": (stop - start)
+            < SPEECH_SHARE * len(waveform),
+            f"Longer than {MAX_WINDOW_S:.0f} s: judged in {n_windows} windows, cut at the quietest "
+            "places; the answer is their average by length.": duration_s > MAX_WINDOW_S,
+        }
+        return [text for text, holds in found.items() if holds]
+
+    def golden_answer(self) -> dict:
+        """What these weights say to the shipped clip, in the form that config.json stores."""
+        return {
+            "sha256": hashlib.sha256(checkpoint.GOLDEN_CLIP.read_bytes()).hexdigest(),
+            "probabilities": [float(p) for p in self.predict(checkpoint.GOLDEN_CLIP).probabilities],
+            "tolerance": 1e-3,
+        }
+
+    def check_golden(self) -> None:
+        """Raise CheckpointError where the golden clip gets another answer than config.json holds."""
+        stored = self.checkpoint.config.golden
+        if stored is None:
+            return
+        answer = self.golden_answer()
+        if stored["sha256"] != answer["sha256"]:
+            raise CheckpointError(
+                f"{self.checkpoint.name} was saved with another golden clip than the one here."
+            )
+        gap = np.abs(np.subtract(stored["probabilities"], answer["probabilities"])).max()
+        if not gap <= stored["tolerance"]:
+            raise CheckpointError(
+                f"{self.checkpoint.name} computes something else than when it was saved: the golden "
+                f"clip's probabilities differ by up to {gap:.4f}."
+            )
+
+
+@contextmanager
+def _timed(timings_ms: dict[str, float], stage: str):
+    start = time.perf_counter()
+    yield
+    timings_ms[stage] = (time.perf_counter() - start) * 1e3

@@ -1,0 +1,130 @@
+"""`python -m train prepare | fit | crossval | evaluate | embed | report`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from ser.audio import AudioError
+from ser.checkpoint import CheckpointError
+from train.corpora import CorpusError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; 0 when it worked, 1 with a sentence on standard error when it did not."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except (CorpusError, CheckpointError, AudioError, ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _prepare(options: argparse.Namespace) -> None:
+    from train import prepare
+
+    prepare.prepare(options.url)
+
+
+def _fit(options: argparse.Namespace) -> None:
+    from train import runs
+    from train.recipe import load_recipe
+
+    recipe = load_recipe(options.recipe)
+    folder = options.output or runs.run_folder(
+        runs.RUNS / recipe.name / options.protocol, options.fold, options.seed
+    )
+    _print_rows(runs.fit_run(recipe, options.protocol, options.fold, options.seed, folder))
+    print(f"The run is in {folder}.")
+
+
+def _crossval(options: argparse.Namespace) -> None:
+    from train import runs
+    from train.recipe import load_recipe
+
+    rows = runs.crossval(
+        load_recipe(options.recipe),
+        options.protocol,
+        range(options.seeds),
+        options.folds,
+        options.runs or runs.RUNS,
+        options.results or runs.RESULTS,
+        options.jobs or runs.N_WORKERS,
+    )
+    _print_rows(rows)
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from train import runs
+
+    _print_rows(runs.evaluate_run(options.run_folder))
+
+
+def _embed(options: argparse.Namespace) -> None:
+    from train import embed
+
+    embed.embed(options.run_folder)
+
+
+def _report(options: argparse.Namespace) -> None:
+    from train import report
+
+    report.write(check=options.check)
+
+
+def _print_rows(rows: list[dict]) -> None:
+    for row in rows:
+        low, high = row["ci95"]
+        print(
+            f"{row['recipe']} on {row['protocol']} ({row['part']}, {row['scope']}, "
+            f"{row['n_clips']} clips, seeds {row['seeds']}): UA {100 * row['ua']:.1f} "
+            f"[{100 * low:.1f}, {100 * high:.1f}], WA {100 * row['wa']:.1f}, "
+            f"macro-F1 {100 * row['macro_f1']:.1f}, ECE {row['ece']:.3f}, NLL {row['nll']:.3f}"
+        )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m train", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    prepare = commands.add_parser("prepare", help="download RAVDESS where it is not at hand")
+    prepare.add_argument("--url", help="another place of the official zip")
+    prepare.set_defaults(run=_prepare)
+
+    fit = commands.add_parser("fit", help="train one fold")
+    _add_recipe(fit)
+    fit.add_argument("--fold", type=int, default=1, help="counted from 1")
+    fit.add_argument("--seed", type=int, default=0)
+    fit.add_argument("--output", type=Path, help="run folder; an interrupted run there goes on")
+    fit.set_defaults(run=_fit)
+
+    crossval = commands.add_parser("crossval", help="train and test every fold")
+    _add_recipe(crossval)
+    crossval.add_argument("--seeds", type=int, default=1, help="how many: seeds 0 to N-1")
+    crossval.add_argument("--folds", type=int, nargs="+", help="only these")
+    crossval.add_argument("--runs", type=Path, help="where run folders go (runs)")
+    crossval.add_argument("--results", type=Path, help="where the evidence goes (results)")
+    crossval.add_argument("--jobs", type=int, help="trainings at a time (one a core)")
+    crossval.set_defaults(run=_crossval)
+
+    evaluate = commands.add_parser("evaluate", help="judge a run's clips anew from their files")
+    evaluate.add_argument("run_folder", metavar="RUN", type=Path)
+    evaluate.set_defaults(run=_evaluate)
+
+    embed = commands.add_parser("embed", help="put a run into ser/weights")
+    embed.add_argument("run_folder", metavar="RUN", type=Path)
+    embed.set_defaults(run=_embed)
+
+    report = commands.add_parser("report", help="write the figures of README.md from metrics.json")
+    report.add_argument("--check", action="store_true", help="only say whether it is up to date")
+    report.set_defaults(run=_report)
+    return parser
+
+
+def _add_recipe(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--recipe", default="founding", help="a name in train/recipes, or a TOML file")
+    parser.add_argument("--protocol", default="emobox-6fold", help="a name in train/splits.py")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,194 @@
+"""Clips through the served pipeline -> predictions -> rows of metrics.json."""
+
+import json
+import platform
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from ser.labels import LABELS
+from ser.pipeline import EmotionPipeline
+from train import metrics
+from train.corpora import Utterance
+
+VERSIONED = ("torch", "numpy", "scipy", "librosa", "soxr", "soundfile", "scikit-learn")
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Answers for n clips: `labels` (n,) as intended, `probabilities` (n, 8), who and which fold."""
+
+    files: np.ndarray
+    labels: np.ndarray
+    probabilities: np.ndarray
+    speakers: np.ndarray
+    sexes: np.ndarray
+    folds: np.ndarray
+    seeds: np.ndarray
+
+    @classmethod
+    def join(cls, parts: Sequence["Predictions"]) -> "Predictions":
+        """One after the other."""
+        return cls(*(np.concatenate(column) for column in zip(*map(_columns, parts), strict=True)))
+
+    def only(self, chosen: np.ndarray) -> "Predictions":
+        """The rows where `chosen` (n,) is True."""
+        return Predictions(*(column[chosen] for column in _columns(self)))
+
+    def save(self, path: Path) -> None:
+        """Write as .npz: `file` (name without extension), `label`, `fold`, `seed`, `probabilities`."""
+        np.savez_compressed(
+            path,
+            file=self.files,
+            label=self.labels,
+            fold=self.folds,
+            seed=self.seeds,
+            probabilities=self.probabilities.astype(np.float32),
+        )
+
+
+    @classmethod
+    def load(cls, path: Path, who: Mapping[str, Utterance]) -> "Predictions":
+        """Read back; speaker and sex come from `who`, by file name."""
+        with np.load(path) as saved:
+            files = saved["file"]
+            return cls(
+                files,
+                saved["label"],
+                saved["probabilities"].astype(np.float64),
+                np.array([who[name].speaker for name in files]),
+                np.array([who[name].sex for name in files]),
+                saved["fold"],
+                saved["seed"],
+            )
+
+
+def _columns(p: Predictions) -> tuple:
+    return p.files, p.labels, p.probabilities, p.speakers, p.sexes, p.folds, p.seeds
+
+
+def predict_all(
+    pipeline: EmotionPipeline, utterances: Sequence[Utterance], fold: int, seed: int
+) -> Predictions:
+    """Judge every clip from its file, exactly as a visitor's recording is judged."""
+    answers = [
+        pipeline.predict(u.path).probabilities for u in tqdm(utterances, "clips", leave=False)
+    ]
+    return Predictions(
+        np.array([u.stem for u in utterances]),
+        np.array([LABELS.index(u.emotion) for u in utterances]),
+        np.array(answers),
+        np.array([u.speaker for u in utterances]),
+        np.array([u.sex for u in utterances]),
+        np.full(len(utterances), fold),
+        np.full(len(utterances), seed),
+    )
+
+
+def scores(p: Predictions) -> dict[str, float]:
+    """The figures of one set of predictions, 0 to 1 (nll in nats)."""
+    return {
+        name: round(getattr(metrics, name)(p.labels, p.probabilities), 5)
+        for name in ("ua", "wa", "macro_f1", "ece", "nll", "brier")
+    }
+
+
+def metrics_row(
+    p: Predictions,
+    protocol: str,
+    recipe: str,
+    scope: str,
+    part: str,
+    corpora: Sequence[str],
+    data_sha256: str,
+    **extra: object,
+) -> dict:
+    """One row of metrics.json.
+
+    UA, WA and macro-F1 are means over folds and seeds; ECE, NLL and Brier score, the tables and
+    the interval (95 %, bootstrap over speakers) are pooled over them. `scope` is `these-weights`
+    or `recipe-crossval`; `part` says which clips were judged.
+    """
+    if scope not in ("these-weights", "recipe-crossval"):
+        raise ValueError(f"scope is these-weights or recipe-crossval, not {scope!r}.")
+    per_fold = []
+    for seed in np.unique(p.seeds):
+        for fold in np.unique(p.folds):
+            chosen = p.only((p.seeds == seed) & (p.folds == fold))
+            per_fold.append(
+                {"seed": int(seed), "fold": int(fold), "n": len(chosen.labels), **scores(chosen)}
+            )
+    by_seed = [
+        np.mean([row["ua"] for row in per_fold if row["seed"] == seed])
+        for seed in np.unique(p.seeds)
+    ]
+    pooled = scores(p)
+    mean = {k: float(np.mean([row[k] for row in per_fold])) for k in ("ua", "wa", "macro_f1")}
+    groups = {"per_speaker": p.speakers, "per_sex": p.sexes}
+    return {
+        "protocol": protocol,
+        "recipe": recipe,
+        "scope": scope,
+        "part": part,
+        "corpora": list(corpora),
+        "seeds": [int(s) for s in np.unique(p.seeds)],
+        "n_clips": len(np.unique(p.files)),
+        **{k: round(v, 5) for k, v in mean.items()},
+        "ci95": [
+            round(x, 5) for x in metrics.bootstrap_ci95(p.labels, p.probabilities, p.speakers)
+        ],
+        "ua_std_seeds": round(float(np.std(by_seed, ddof=1)), 5) if len(by_seed) > 1 else None,
+        **{k: pooled[k] for k in ("ece", "nll", "brier")},
+        "per_fold": per_fold,
+        "per_class": _rounded(metrics.recalls(p.labels, p.probabilities)),
+        **{
+            name: _rounded(metrics.ua_by_group(p.labels, p.probabilities, column))
+            for name, column in groups.items()
+        },
+        "confusion": metrics.confusion(p.labels, p.probabilities).tolist(),
+        **extra,
+        "git_commit": git_commit(),
+        "data_sha256": data_sha256,
+        "versions": versions(),
+    }
+
+
+def write_rows(path: Path, rows: Sequence[dict]) -> None:
+    """Write metrics.json."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+def git_commit() -> str:
+    """The commit of this code, with `+` where files differ from it; `unknown` outside git."""
+
+    def git(*args: str) -> str:
+        command = ["git", "-C", str(Path(__file__).parent), *args]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain", "--untracked-files=no", "..")
+        return git("rev-parse", "--short=12", "HEAD") + ("+" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of every library that decides a figure."""
+    found = {"python": platform.python_version()}
+    return found | {name: version(name).split("+")[0] for name in VERSIONED}
+
+
+def _rounded(values: dict[str, float]) -> dict[str, float]:
+    return {name: round(value, 4) for name, value in values.items()}
+
+
+def one_thread() -> None:
+    """Several processes share the cores better than several threads do."""
+    torch.set_num_threads(1)

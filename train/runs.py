@@ -1,0 +1,230 @@
+"""A run folder from start to end: fit, save, evaluate; many of them for a cross-validation.
+
+runs/RECIPE/PROTOCOL/fold-K-seed-S/ holds config.json, model.safetensors, metrics.json,
+history.csv, predictions.npz, training_history.png, confusion_matrix.png; and last.pt, from which
+an interrupted run goes on.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, replace
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from ser import checkpoint
+from ser.checkpoint import CheckpointConfig
+from ser.pipeline import EmotionPipeline
+from train import figures, loop
+from train.corpora import Utterance, data_sha256, load_corpora
+from train.data import N_WORKERS, FeatureStore
+from train.evaluate import (
+    Predictions,
+    git_commit,
+    metrics_row,
+    one_thread,
+    predict_all,
+    write_rows,
+)
+from train.recipe import Recipe
+from train.splits import Split, make_splits
+
+RUNS = Path("runs")
+RESULTS = Path("results")
+RECIPE_NAME = "recipe.json"
+PREDICTIONS_NAME = "predictions.npz"
+
+
+def fit_run(recipe: Recipe, protocol: str, fold: int, seed: int, run: Path) -> list[dict]:
+    """Train one fold into `run` (or finish what is there) and return its metrics rows."""
+    if (run / checkpoint.METRICS_NAME).exists():
+        _claim(run, recipe)
+        return json.loads((run / checkpoint.METRICS_NAME).read_text())
+    utterances = load_corpora(recipe.corpora)
+    split = choose_fold(make_splits(protocol, utterances, seed), fold)
+    _claim(run, recipe)
+    store = FeatureStore(utterances, recipe.features, recipe.augment, seed)
+    fitted = loop.fit(recipe, split, store, run, seed)
+    config = CheckpointConfig(
+        model_name=recipe.model_name,
+        model_args=recipe.model_args,
+        features=recipe.features,
+        temperature=fitted.temperature,
+        training={
+            "recipe": recipe.name,
+            "description": recipe.description,
+            "corpora": list(recipe.corpora),
+            "protocol": protocol,
+            "fold": fold,
+            "seed": seed,
+            **{
+                f"{part}_speakers": sorted({u.speaker for u in utterances})
+                for part, utterances in split.parts.items()
+            },
+            "best_epoch": fitted.best_epoch,
+            "n_epochs": len(fitted.history),
+            "minutes": round(sum(row["seconds"] for row in fitted.history) / 60, 1),
+            "git_commit": git_commit(),
+        },
+    )
+    checkpoint.save(run, fitted.model, config)
+    golden = EmotionPipeline(checkpoint.load(run)).golden_answer()
+    checkpoint.save_config(run, replace(config, golden=golden))
+    figures.training_history(fitted.history, run / "training_history.png")
+    return evaluate_run(run)
+
+
+def evaluate_run(run: Path) -> list[dict]:
+    """Judge the run's validation and test clips through the pipeline; write its metrics.json."""
+    pipeline = EmotionPipeline.from_pretrained(run)
+    training = pipeline.checkpoint.config.training
+    utterances = load_corpora(training["corpora"])
+    fold, seed = training["fold"], training["seed"]
+    split = choose_fold(make_splits(training["protocol"], utterances, seed), fold)
+    rows, judged = [], {}
+    for part in ("validation", "test"):
+        if not split.parts[part]:
+            continue
+        judged[part] = predict_all(pipeline, split.parts[part], fold, seed)
+        rows.append(
+            metrics_row(
+                judged[part],
+                training["protocol"],
+                training["recipe"],
+                "these-weights",
+                part,
+                training["corpora"],
+                data_sha256(utterances),
+                best_epoch=training["best_epoch"],
+                n_epochs=training["n_epochs"],
+                minutes=training["minutes"],
+            )
+        )
+    last = rows[-1]
+    title = f"{last['recipe']}, {last['protocol']}, {last['part']}: UA {100 * last['ua']:.1f} %"
+    figures.confusion_matrix(np.array(last["confusion"]), title, run / "confusion_matrix.png")
+    for part, predictions in judged.items():
+        predictions.save(run / f"{part}-{PREDICTIONS_NAME}")
+    write_rows(run / checkpoint.METRICS_NAME, rows)
+    return rows
+
+
+def crossval(
+    recipe: Recipe,
+    protocol: str,
+    seeds: Sequence[int],
+    folds: Sequence[int] | None,
+    runs: Path,
+    results: Path,
+    n_jobs: int = N_WORKERS,
+) -> list[dict]:
+    """Train and test every fold and seed, `n_jobs` at a time with one thread each.
+
+    Finished folds are kept, interrupted ones go on. Writes metrics.json (one row for the
+    validation clips, one for the test clips), oof.npz and confusion_matrix.png into
+    `results/RECIPE/PROTOCOL`, where they are committed as evidence.
+    """
+    utterances = load_corpora(recipe.corpora)
+    jobs = []
+    for seed in seeds:
+        store = FeatureStore(utterances, recipe.features, recipe.augment, seed)
+        splits = make_splits(protocol, utterances, seed)
+        jobs += [(split.fold, seed) for split in splits if not folds or split.fold in folds]
+        if seed == seeds[0]:
+            announce_cost(recipe, splits[0], store, n_runs=len(jobs) * len(seeds), n_jobs=n_jobs)
+        del store
+    base = runs / recipe.name / protocol
+    with ProcessPoolExecutor(n_jobs, get_context("spawn"), initializer=one_thread) as pool:
+        futures = {
+            pool.submit(fit_run, recipe, protocol, fold, seed, run_folder(base, fold, seed)): (
+                fold,
+                seed,
+            )
+            for fold, seed in jobs
+        }
+        for future in tqdm(as_completed(futures), "folds", len(futures)):
+            row = future.result()[-1]
+            fold, seed = futures[future]
+            tqdm.write(f"fold {fold}, seed {seed}: {row['part']} UA {100 * row['ua']:.1f} %")
+    folders = [run_folder(base, fold, seed) for fold, seed in jobs]
+    return _collect(recipe, protocol, folders, utterances, results / recipe.name / protocol)
+
+
+def _collect(
+    recipe: Recipe,
+    protocol: str,
+    folders: Sequence[Path],
+    utterances: Sequence[Utterance],
+    out: Path,
+) -> list[dict]:
+    """The folds' predictions -> recipe-crossval rows and out-of-fold probabilities in `out`."""
+    out.mkdir(parents=True, exist_ok=True)
+    who = {u.stem: u for u in utterances}
+    trained = [json.loads((f / checkpoint.METRICS_NAME).read_text())[-1] for f in folders]
+    rows = []
+    for part in ("validation", "test"):
+        joined = Predictions.join(
+            [Predictions.load(f / f"{part}-{PREDICTIONS_NAME}", who) for f in folders]
+        )
+        row = metrics_row(
+            joined,
+            protocol,
+            recipe.name,
+            "recipe-crossval",
+            part,
+            recipe.corpora,
+            data_sha256(utterances),
+            best_epochs=[row["best_epoch"] for row in trained],
+            minutes=round(sum(row["minutes"] for row in trained), 1),
+        )
+        rows.append(row)
+    joined.save(out / "oof.npz")
+    title = f"{recipe.name}, {protocol}: UA {100 * rows[-1]['ua']:.1f} %"
+    figures.confusion_matrix(
+        np.array(rows[-1]["confusion"]), title, out / "confusion_matrix.png"
+    )
+    write_rows(out / checkpoint.METRICS_NAME, rows)
+    return rows
+
+
+def announce_cost(
+    recipe: Recipe, split: Split, store: FeatureStore, n_runs: int = 1, n_jobs: int = 1
+) -> None:
+    """Print what is about to be trained and how long that may take."""
+    epoch_s = loop.estimate_s(recipe, split, store)
+    at_most_h = epoch_s * recipe.train.max_epochs * n_runs / n_jobs / 3600
+    print(
+        f"{recipe.name} on {split.protocol}: {n_runs} run(s) of {len(split.train)} training clips, "
+        f"about {epoch_s:.0f} s an epoch, at most {recipe.train.max_epochs} epochs: "
+        f"{at_most_h:.1f} h at the most with {n_jobs} at a time.",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+def run_folder(base: Path, fold: int, seed: int) -> Path:
+    """Where one fold's run lies."""
+    return base / f"fold-{fold}-seed-{seed}"
+
+
+def choose_fold(splits: Sequence[Split], fold: int) -> Split:
+    """The fold of that number, counted from 1; ValueError where there is none."""
+    for split in splits:
+        if split.fold == fold:
+            return split
+    raise ValueError(f"{splits[0].protocol} has folds 1 to {len(splits)}, not {fold}.")
+
+
+def _claim(run: Path, recipe: Recipe) -> None:
+    """Write the recipe into the run folder, or refuse a folder that holds another one."""
+    run.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(asdict(recipe), indent=2, default=str)
+    path = run / RECIPE_NAME
+    if not path.exists():
+        path.write_text(text)
+    elif path.read_text() != text:
+        raise ValueError(f"{run} holds a run of another recipe: choose another --output.")
