@@ -3,6 +3,7 @@
 import json
 import platform
 import subprocess
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -43,14 +44,17 @@ class Predictions:
 
     def save(self, path: Path) -> None:
         """Write as .npz: `file` (name without extension), `label`, `fold`, `seed`, `probabilities`."""
-        np.savez_compressed(
-            path,
-            file=self.files,
-            label=self.labels,
-            fold=self.folds,
-            seed=self.seeds,
-            probabilities=self.probabilities.astype(np.float32),
-        )
+        arrays = {
+            "file": self.files,
+            "label": self.labels,
+            "fold": self.folds,
+            "seed": self.seeds,
+            "probabilities": self.probabilities.astype(np.float32),
+        }
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, array in arrays.items():  # np.savez takes no array called `file`
+                with archive.open(f"{name}.npy", "w") as member:
+                    np.lib.format.write_array(member, array, allow_pickle=False)
 
 
     @classmethod
