@@ -27,6 +27,7 @@ MAX_CHANNELS = 8
 MIN_RATE_HZ, MAX_RATE_HZ = 4_000, 384_000
 SILENCE_PEAK_DB = -80.0  # dBFS; a quiet voice peaks well above
 BLOCK_FRAMES = 65_536  # frames decoded at a time
+UNKNOWN_FRAMES = 2**62  # libsndfile's way to say that a streamed FLAC does not tell its length
 FFMPEG_TIMEOUT_S = 60.0
 
 AudioSource = str | os.PathLike | bytes | tuple[int, np.ndarray]
@@ -166,9 +167,14 @@ def _load_path(path: Path) -> np.ndarray:
 
 def _load_soundfile(file: Path | io.BytesIO) -> np.ndarray:
     with soundfile.SoundFile(file) as sound:
-        _check_header(sound.frames, sound.samplerate, sound.channels)
-        blocks = sound.blocks(BLOCK_FRAMES, dtype="float32", always_2d=True)
-        return _collect(blocks, sound.samplerate)
+        n_frames = sound.frames if sound.frames < UNKNOWN_FRAMES else None
+        _check_header(n_frames, sound.samplerate, sound.channels)
+        return _collect(_soundfile_blocks(sound), sound.samplerate)
+
+
+def _soundfile_blocks(sound: soundfile.SoundFile) -> Iterator[np.ndarray]:
+    while len(block := sound.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
+        yield block
 
 
 def _load_ffmpeg(path: Path, ffmpeg_format: str) -> np.ndarray:

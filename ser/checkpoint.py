@@ -8,7 +8,6 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,7 +47,7 @@ class CheckpointConfig:
     model_args: dict[str, Any]
     features: FeatureConfig
     temperature: float = 1.0
-    labels: Sequence[str] = LABELS
+    labels: tuple[str, ...] = LABELS
     training: dict[str, Any] = field(default_factory=dict)
     golden: dict[str, Any] | None = None
     format_version: int = FORMAT_VERSION
@@ -96,7 +95,7 @@ def load(source: str | os.PathLike | None = None) -> Checkpoint:
     """
     if source is None:
         return _load_folder(EMBEDDED, name="embedded", revision=_revision(EMBEDDED))
-    if Path(source).is_dir():
+    if str(source) and Path(source).is_dir():
         return _load_folder(Path(source), name=str(source), revision=_revision(Path(source)))
     if _HUB_ID.fullmatch(str(source)):
         return _load_hub(str(source))
@@ -147,11 +146,12 @@ def _read_config(path: Path) -> CheckpointConfig:
     if version != FORMAT_VERSION:
         raise CheckpointError(f"{path} has format version {version}; this is {FORMAT_VERSION}.")
     try:
-        config = CheckpointConfig(**{**values, "features": FeatureConfig(**values["features"])})
+        features, labels = FeatureConfig(**values["features"]), tuple(values["labels"])
+        config = CheckpointConfig(**{**values, "features": features, "labels": labels})
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path} does not describe a model: {error}") from error
-    if tuple(config.labels) != LABELS:
-        raise CheckpointError(f"{path} has labels {config.labels}; expected {list(LABELS)}.")
+    if config.labels != LABELS:
+        raise CheckpointError(f"{path} has labels {labels}; expected {LABELS}.")
     if not (isinstance(config.temperature, int | float) and config.temperature > 0):
         raise CheckpointError(f"{path} has temperature {config.temperature}; expected above 0.")
     return config

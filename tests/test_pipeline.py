@@ -1,0 +1,167 @@
+"""audio -> features -> model -> Prediction: one answer, however the sound arrives."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+
+from ser.audio import SAMPLE_RATE, SilentError
+from ser.checkpoint import GOLDEN_CLIP
+from ser.labels import LABELS
+from ser.pipeline import EmotionPipeline
+
+TOLERANCE = 0.01  # of a probability, between forms of one sound in 16 bits or more
+
+
+@pytest.fixture(scope="module")
+def pipeline():
+    return EmotionPipeline.from_pretrained()
+
+
+@pytest.fixture(scope="module")
+def answer(pipeline, speech):
+    return pipeline.predict((SAMPLE_RATE, speech))
+
+
+def test_a_prediction_keeps_its_promises(answer, speech):
+    assert answer.probabilities.shape == (8,)
+    assert answer.probabilities.sum() == pytest.approx(1)
+    assert answer.attention.shape == answer.attention_times_s.shape
+    assert answer.attention.sum() == pytest.approx(1)
+    assert answer.features.shape == (len(answer.attention), 39)
+    assert 0 <= answer.attention_times_s[0] < answer.attention_times_s[-1] <= answer.duration_s
+    assert answer.duration_s == pytest.approx(len(speech) / SAMPLE_RATE)
+    assert set(answer.timings_ms) == {"audio", "features", "model", "total"}
+    assert answer.emotion.name == LABELS[answer.probabilities.argmax()]
+
+
+def test_the_json_object(answer):
+    values = json.loads(json.dumps(answer.to_dict()))
+    assert list(values["probabilities"]) == list(LABELS)
+    assert sum(values["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+    assert sum(values["attention"]) == pytest.approx(1, abs=1e-3)
+    assert set(values) == {
+        "label",
+        "probabilities",
+        "attention",
+        "attention_times_s",
+        "duration_s",
+        "timings_ms",
+        "warnings",
+        "model",
+    }
+    assert values["model"] == {"name": "embedded", "revision": answer.model["revision"]}
+
+
+def test_file_equals_bytes_equals_array(pipeline, answer):
+    for source in (GOLDEN_CLIP, str(GOLDEN_CLIP), GOLDEN_CLIP.read_bytes()):
+        np.testing.assert_array_equal(pipeline.predict(source).probabilities, answer.probabilities)
+
+
+@pytest.mark.parametrize("dtype", ["int16", "int32", "float64"])
+@pytest.mark.parametrize("n_channels", [1, 2])
+def test_any_sample_type_and_stereo_give_the_same_answer(
+    pipeline, answer, speech, dtype, n_channels
+):
+    scale = np.iinfo(dtype).max if dtype.startswith("int") else 1
+    samples = (speech.astype(np.float64) * scale).astype(dtype)
+    samples = np.repeat(samples[:, None], n_channels, axis=1)
+    found = pipeline.predict((SAMPLE_RATE, samples)).probabilities
+    np.testing.assert_allclose(found, answer.probabilities, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("rate", [22_050, 44_100, 48_000])
+def test_any_rate_gives_the_same_answer(pipeline, answer, speech, rate):
+    import soxr
+
+    samples = soxr.resample(speech, SAMPLE_RATE, rate, quality="VHQ")
+    found = pipeline.predict((rate, samples)).probabilities
+    np.testing.assert_allclose(found, answer.probabilities, atol=0.02)
+
+
+def test_eight_bits_give_the_same_label(pipeline, answer, speech):
+    loud = speech / np.abs(speech).max()
+    samples = (loud * 127 + 128).round().astype(np.uint8)
+    assert pipeline.predict((SAMPLE_RATE, samples)).emotion == answer.emotion
+
+
+def test_loudness_does_not_decide(pipeline, answer, speech):
+    found = pipeline.predict((SAMPLE_RATE, speech * np.float32(10 ** (-30 / 20))))
+    np.testing.assert_allclose(found.probabilities, answer.probabilities, atol=1e-3)
+
+
+def test_attention_follows_the_speech(pipeline, speech):
+    """1 s of faint noise before and after: 80 % of the attention or more stays on the speech."""
+    rng = np.random.default_rng(0)
+    faint = 1e-3 * rng.standard_normal((2, SAMPLE_RATE)).astype(np.float32)
+    answer = pipeline.predict((SAMPLE_RATE, np.concatenate([faint[0], speech, faint[1]])))
+    end_s = 1 + len(speech) / SAMPLE_RATE
+    inside = (answer.attention_times_s >= 1) & (answer.attention_times_s <= end_s)
+    assert answer.attention[inside].sum() >= 0.8
+
+
+def test_a_long_recording_is_the_average_of_its_windows_by_length(pipeline, speech):
+    pause = np.zeros(SAMPLE_RATE // 2, np.float32)
+    long = np.concatenate([speech, pause] * 8)  # 21 s
+    answer = pipeline.predict((SAMPLE_RATE, long))
+    assert any("windows" in warning for warning in answer.warnings)
+    assert answer.attention.sum() == pytest.approx(1)
+    assert (np.diff(answer.attention_times_s) > 0).all()
+    cut = np.flatnonzero(np.diff(answer.attention_times_s) > 0.011)
+    assert len(cut) == 1
+    gap_s = answer.attention_times_s[cut[0] : cut[0] + 2]
+    parts = []
+    for a, b in ((0.0, gap_s.mean()), (gap_s.mean(), answer.duration_s)):
+        piece = long[int(a * SAMPLE_RATE) : int(b * SAMPLE_RATE)]
+        parts.append((b - a) * pipeline.predict((SAMPLE_RATE, piece)).probabilities)
+    np.testing.assert_allclose(
+        answer.probabilities, sum(parts) / answer.duration_s, atol=TOLERANCE
+    )
+
+
+def test_a_long_silence_has_no_say(pipeline, speech):
+    silence = np.zeros(20 * SAMPLE_RATE, np.float32)
+    answer = pipeline.predict((SAMPLE_RATE, np.concatenate([speech, silence])))
+    assert answer.attention_times_s.max() < 15
+    assert any("silence" in warning.lower() for warning in answer.warnings)
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        (lambda x: x[: SAMPLE_RATE // 2], "short"),
+        (lambda x: x * 1e-3, "quiet"),
+        (lambda x: np.clip(x * 20, -1, 1), "Clipped"),
+        (lambda x: np.concatenate([x, np.zeros(7 * len(x), np.float32)]), "silence"),
+    ],
+)
+def test_warnings_say_what_is_wrong(pipeline, speech, change, word):
+    assert not pipeline.predict((SAMPLE_RATE, speech)).warnings
+    assert word in " ".join(pipeline.predict((SAMPLE_RATE, change(speech))).warnings)
+
+
+def test_refusals_come_through(pipeline):
+    with pytest.raises(SilentError):
+        pipeline.predict((SAMPLE_RATE, np.zeros(SAMPLE_RATE)))
+
+
+def test_real_recordings_at_48_khz_and_in_the_corpus_get_one_answer(pipeline, corpora_root):
+    for path in sorted((corpora_root / "ravdess-original").rglob("*.wav")):
+        small = corpora_root / "ravdess" / path.parent.name / f"{path.stem}.flac"
+        one, two = (pipeline.predict(p).probabilities for p in (path, small))
+        np.testing.assert_allclose(one, two, atol=TOLERANCE)
+
+
+def test_eight_bit_copies_of_real_recordings_keep_their_label(pipeline, ravdess, tmp_path):
+    """For clips that peak above -12 dBFS; 8 bits step at -42."""
+    path, n_same, n = tmp_path / "a.wav", 0, 0
+    for utterance in ravdess[::60]:
+        samples, rate = soundfile.read(utterance.path, dtype="float32")
+        if np.abs(samples).max() < 10 ** (-12 / 20):
+            continue
+        soundfile.write(path, samples, rate, subtype="PCM_U8")
+        n += 1
+        n_same += pipeline.predict(path).emotion == pipeline.predict(utterance.path).emotion
+    assert n > 5
+    assert n_same == n
