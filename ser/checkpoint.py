@@ -109,11 +109,7 @@ def _load_hub(source: str) -> Checkpoint:
     repo, _, revision = source.partition("@")
     try:
         paths = [
-            Path(
-                hf_hub_download(
-                    repo, name, revision=revision or None, etag_timeout=HUB_TIMEOUT_S
-                )
-            )
+            Path(hf_hub_download(repo, name, revision=revision or None, etag_timeout=HUB_TIMEOUT_S))
             for name in (CONFIG_NAME, WEIGHTS_NAME)
         ]
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:

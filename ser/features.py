@@ -106,7 +106,9 @@ def speech_span(waveform: np.ndarray, config: FeatureConfig) -> tuple[int, int]:
         first = max(0, (first + last) // 2 - TRIM_MARGIN_FRAMES)
         last = first + 2 * TRIM_MARGIN_FRAMES
     stop = min(len(waveform), last * config.hop_length)
-    start = min(first * config.hop_length, max(0, stop - 2 * TRIM_MARGIN_FRAMES * config.hop_length))
+    start = min(
+        first * config.hop_length, max(0, stop - 2 * TRIM_MARGIN_FRAMES * config.hop_length)
+    )
     return int(start), int(stop)
 
 

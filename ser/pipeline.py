@@ -51,8 +51,7 @@ class Prediction:
         return {
             "label": self.emotion.name,
             "probabilities": {
-                name: round(float(p), 6)
-                for name, p in zip(LABELS, self.probabilities, strict=True)
+                name: round(float(p), 6) for name, p in zip(LABELS, self.probabilities, strict=True)
             },
             "attention": [round(float(a), 6) for a in self.attention],
             "attention_times_s": [round(float(t), 4) for t in self.attention_times_s],
@@ -146,7 +145,7 @@ class EmotionPipeline:
         }
 
     def check_golden(self) -> None:
-        """Raise CheckpointError where the golden clip gets another answer than config.json holds."""
+        """Raise CheckpointError where the golden clip gets another answer than is stored."""
         stored = self.checkpoint.config.golden
         if stored is None:
             return
@@ -158,8 +157,8 @@ class EmotionPipeline:
         gap = np.abs(np.subtract(stored["probabilities"], answer["probabilities"])).max()
         if not gap <= stored["tolerance"]:
             raise CheckpointError(
-                f"{self.checkpoint.name} computes something else than when it was saved: the golden "
-                f"clip's probabilities differ by up to {gap:.4f}."
+                f"{self.checkpoint.name} computes something else than when it was saved: "
+                f"the golden clip's probabilities differ by up to {gap:.4f}."
             )
 
 

@@ -1,5 +1,6 @@
 """Any file or array -> checked mono float32 at 16 kHz, or a sentence."""
 
+import contextlib
 import struct
 import subprocess
 import sys
@@ -147,10 +148,8 @@ def test_a_file_cut_in_half_is_refused_or_read_as_far_as_it_goes(tmp_path, ffmpe
     soundfile.write(source, tone(4.0), SAMPLE_RATE)
     ffmpeg("-i", source, path)
     data = path.read_bytes()
-    try:
+    with contextlib.suppress(audio.UnreadableAudioError, audio.EmptyAudioError):
         assert len(load_audio(data[: len(data) // 2])) < 4 * SAMPLE_RATE
-    except (audio.UnreadableAudioError, audio.EmptyAudioError):
-        pass
 
 
 def test_a_webm_that_claims_no_length_is_cut_at_ten_minutes(tmp_path, ffmpeg):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ser.audio import SAMPLE_RATE
-from train.augment import AugmentConfig, Augmentation, apply, draw
+from train.augment import Augmentation, AugmentConfig, apply, draw
 
 NOTHING = Augmentation(None, None, None, 0)
 

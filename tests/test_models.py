@@ -1,4 +1,4 @@
-"""Every architecture keeps the contract: whole windows, masks that mask, attention that sums to 1."""
+"""The contract of every architecture: whole windows, masks that mask, attention of sum 1."""
 
 import pytest
 import torch
@@ -58,9 +58,7 @@ def test_attention_is_one_weight_a_real_frame_with_sum_one(model, clips):
     assert (output.attention[~mask] == 0).all()
     if output.channel_attention is not None:
         assert output.channel_attention.shape == (*mask.shape, 16)
-        torch.testing.assert_close(
-            output.channel_attention.sum(1), torch.ones(len(clips), 16)
-        )
+        torch.testing.assert_close(output.channel_attention.sum(1), torch.ones(len(clips), 16))
 
 
 def test_frame_by_frame_differs_from_the_whole_and_is_refused(model, clips):

@@ -115,9 +115,7 @@ def test_a_long_recording_is_the_average_of_its_windows_by_length(pipeline, spee
     for a, b in ((0.0, gap_s.mean()), (gap_s.mean(), answer.duration_s)):
         piece = long[int(a * SAMPLE_RATE) : int(b * SAMPLE_RATE)]
         parts.append((b - a) * pipeline.predict((SAMPLE_RATE, piece)).probabilities)
-    np.testing.assert_allclose(
-        answer.probabilities, sum(parts) / answer.duration_s, atol=TOLERANCE
-    )
+    np.testing.assert_allclose(answer.probabilities, sum(parts) / answer.duration_s, atol=TOLERANCE)
 
 
 def test_a_long_silence_has_no_say(pipeline, speech):

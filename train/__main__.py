@@ -122,7 +122,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_recipe(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--recipe", default="founding", help="a name in train/recipes, or a TOML file")
+    parser.add_argument(
+        "--recipe", default="founding", help="a name in train/recipes, or a TOML file"
+    )
     parser.add_argument("--protocol", default="emobox-6fold", help="a name in train/splits.py")
 
 

@@ -23,7 +23,7 @@ class CorpusError(RuntimeError):
 
 @dataclass(frozen=True)
 class Utterance:
-    """One clip: where it is, what it expresses, who speaks. `speaker` is unique over all corpora."""
+    """One clip: where it is, what it expresses, who speaks; `speaker` is unique over corpora."""
 
     path: Path
     emotion: str

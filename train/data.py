@@ -6,7 +6,9 @@ import os
 import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import asdict
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -22,12 +24,18 @@ from train.augment import AugmentConfig
 from train.corpora import Utterance
 
 N_WORKERS = os.cpu_count() or 1
+CLIPS_WORTH_PROCESSES = 500  # starting processes takes seconds
 BATCHES_PER_BUCKET = 8
 
 
 def cache_root() -> Path:
     """Where features are kept: `SER_CACHE`, else ~/.cache/ser/features."""
     return Path(os.environ.get("SER_CACHE") or Path.home() / ".cache/ser/features").expanduser()
+
+
+def one_thread() -> None:
+    """Start a worker process: several of them share the cores better than several threads do."""
+    torch.set_num_threads(1)
 
 
 class FeatureStore:
@@ -89,9 +97,13 @@ def _compute(
 ) -> None:
     what = "features" if augmentation is None else f"{augmentation.copies} augmented copies"
     jobs = [(u, features, augmentation, seed) for u in utterances]
-    with ProcessPoolExecutor(N_WORKERS, get_context("spawn")) as pool:
-        done = pool.map(_clip_features, jobs, chunksize=8)
-        arrays = [a for clip in tqdm(done, f"{what} of each clip", len(jobs)) for a in clip]
+    with ExitStack() as stack:
+        run = map
+        if len(jobs) >= CLIPS_WORTH_PROCESSES:
+            pool = ProcessPoolExecutor(N_WORKERS, get_context("spawn"), initializer=one_thread)
+            run = partial(stack.enter_context(pool).map, chunksize=8)
+        done = tqdm(run(_clip_features, jobs), f"{what} of each clip", len(jobs))
+        arrays = [array for clip in done for array in clip]
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     with part.open("wb") as file:
@@ -101,7 +113,6 @@ def _compute(
 
 def _clip_features(job: tuple) -> list[np.ndarray]:
     utterance, features, augmentation, seed = job
-    torch.set_num_threads(1)
     waveform = load_audio(utterance.path)
     if augmentation is None:
         return [extract(waveform, features).astype(np.float16)]
@@ -116,7 +127,7 @@ def _clip_features(job: tuple) -> list[np.ndarray]:
 
 
 def collate(clips: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Arrays (n_frames, n_features) -> padded float32 (batch, frames, features), mask (batch, frames)."""
+    """Pad arrays (n_frames, n_features) to (batch, frames, features), mask (batch, frames)."""
     longest = max(len(clip) for clip in clips)
     features = torch.zeros(len(clips), longest, clips[0].shape[1])
     mask = torch.zeros(len(clips), longest, dtype=torch.bool)

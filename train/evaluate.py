@@ -10,7 +10,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from ser.labels import LABELS
@@ -23,7 +22,7 @@ VERSIONED = ("torch", "numpy", "scipy", "librosa", "soxr", "soundfile", "scikit-
 
 @dataclass(frozen=True)
 class Predictions:
-    """Answers for n clips: `labels` (n,) as intended, `probabilities` (n, 8), who and which fold."""
+    """Answers for n clips: `labels` (n,) as intended, `probabilities` (n, 8), who, which fold."""
 
     files: np.ndarray
     labels: np.ndarray
@@ -43,7 +42,7 @@ class Predictions:
         return Predictions(*(column[chosen] for column in _columns(self)))
 
     def save(self, path: Path) -> None:
-        """Write as .npz: `file` (name without extension), `label`, `fold`, `seed`, `probabilities`."""
+        """Write .npz: `file` (name without extension), `label`, `fold`, `seed`, `probabilities`."""
         arrays = {
             "file": self.files,
             "label": self.labels,
@@ -55,7 +54,6 @@ class Predictions:
             for name, array in arrays.items():  # np.savez takes no array called `file`
                 with archive.open(f"{name}.npy", "w") as member:
                     np.lib.format.write_array(member, array, allow_pickle=False)
-
 
     @classmethod
     def load(cls, path: Path, who: Mapping[str, Utterance]) -> "Predictions":
@@ -191,8 +189,3 @@ def versions() -> dict[str, str]:
 
 def _rounded(values: dict[str, float]) -> dict[str, float]:
     return {name: round(value, 4) for name, value in values.items()}
-
-
-def one_thread() -> None:
-    """Several processes share the cores better than several threads do."""
-    torch.set_num_threads(1)

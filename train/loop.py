@@ -74,7 +74,9 @@ def fit(recipe: Recipe, split: Split, store: FeatureStore, run: Path, seed: int)
         row["validation_accuracy"] = (logits.argmax(1) == targets).float().mean().item()
         row["seconds"] = time.perf_counter() - start
         scheduler.step(row["validation_loss"])
-        if not history or row["validation_accuracy"] > max(r["validation_accuracy"] for r in history):
+        if not history or row["validation_accuracy"] > max(
+            r["validation_accuracy"] for r in history
+        ):
             best = {name: tensor.clone() for name, tensor in model.state_dict().items()}
         history.append(row)
         _save(run, parts, history, best)
@@ -97,8 +99,12 @@ def estimate_s(recipe: Recipe, split: Split, store: FeatureStore, n_batches: int
     small = Split(split.protocol, split.fold, clips, split.validation, ())
     start = time.perf_counter()
     _train_epoch(model, optimizer, weights, small, store, recipe.train, (0, 0))
-    return (time.perf_counter() - start) / len(clips) * (
-        len(split.train) + len(split.validation) / 3  # a forward pass is a third of a step
+    return (
+        (time.perf_counter() - start)
+        / len(clips)
+        * (
+            len(split.train) + len(split.validation) / 3  # a forward pass is a third of a step
+        )
     )
 
 

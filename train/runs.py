@@ -21,12 +21,11 @@ from ser.checkpoint import CheckpointConfig
 from ser.pipeline import EmotionPipeline
 from train import figures, loop
 from train.corpora import Utterance, data_sha256, load_corpora
-from train.data import N_WORKERS, FeatureStore
+from train.data import N_WORKERS, FeatureStore, one_thread
 from train.evaluate import (
     Predictions,
     git_commit,
     metrics_row,
-    one_thread,
     predict_all,
     write_rows,
 )
@@ -184,9 +183,7 @@ def _collect(
         rows.append(row)
     joined.save(out / "oof.npz")
     title = f"{recipe.name}, {protocol}: UA {100 * rows[-1]['ua']:.1f} %"
-    figures.confusion_matrix(
-        np.array(rows[-1]["confusion"]), title, out / "confusion_matrix.png"
-    )
+    figures.confusion_matrix(np.array(rows[-1]["confusion"]), title, out / "confusion_matrix.png")
     write_rows(out / checkpoint.METRICS_NAME, rows)
     return rows
 

@@ -97,7 +97,9 @@ def _unite_duplicates(
             partners = [
                 i
                 for i, u in enumerate(utterances)
-                if side[i] == side[first] and i not in taken and u.emotion == utterances[other].emotion
+                if side[i] == side[first]
+                and i not in taken
+                and u.emotion == utterances[other].emotion
             ]
             partner = rng.choice(partners)
             side[partner], side[other] = side[other], side[first]

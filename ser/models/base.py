@@ -20,7 +20,9 @@ class ModelOutput(NamedTuple):
     channel_attention: torch.Tensor | None = None
 
 
-def check_window(features: torch.Tensor, mask: torch.Tensor | None, n_features: int) -> torch.Tensor:
+def check_window(
+    features: torch.Tensor, mask: torch.Tensor | None, n_features: int
+) -> torch.Tensor:
     """Check (batch, frames, features) and its mask (batch, frames; True for real frames).
 
     Returns the mask, all True where none was given. Raises ValueError on other shapes and on

@@ -1,0 +1,36 @@
+# Two commands: `make demo` and `make test`. Each makes .venv the first time and keeps it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test test-corpora bench clean
+
+demo: $(VENV)/.demo  ## start the app with the embedded model
+	$(BIN)/python app.py
+
+test: $(VENV)/.test  ## linter and tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest
+
+test-corpora: $(VENV)/.test  ## read every clip under SER_DATA (some minutes)
+	$(BIN)/python -m pytest -m slow
+
+bench: $(VENV)/.test  ## speed and memory -> benchmarks/results.json
+	$(BIN)/python -m benchmarks.serving
+
+clean:
+	rm -rf $(VENV)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed; name it: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: requirements.txt | $(BIN)/python
+	$(BIN)/python -m pip install -r requirements.txt
+	@touch $@
+
+$(VENV)/.test: requirements.txt pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install -e '.[train,test]'
+	@touch $@

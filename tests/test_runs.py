@@ -1,0 +1,254 @@
+"""The real commands on a small corpus: fit, resume, cross-validate, evaluate, embed."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from safetensors.torch import load_file
+
+from ser import checkpoint
+from ser.audio import SAMPLE_RATE
+from ser.labels import LABELS
+from ser.pipeline import EmotionPipeline
+from train import loop, runs
+from train.__main__ import main
+from train.corpora import load_corpora
+from train.data import FeatureStore
+from train.embed import embed
+from train.recipe import load_recipe
+from train.splits import Split, make_splits
+
+TINY = """
+base = "founding"
+[model]
+hidden_size = 8
+n_layers = 1
+dropout = 0.2
+[augment]
+copies = 1
+[train]
+max_epochs = 2
+"""
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    """RAVDESS in small: 24 actors, 8 emotions, one noisy tone each, its pitch the emotion's."""
+    root = tmp_path_factory.mktemp("data")
+    rng = np.random.default_rng(0)
+    t = np.arange(int(0.5 * SAMPLE_RATE)) / SAMPLE_RATE
+    for actor in range(1, 25):
+        folder = root / "ravdess" / f"Actor_{actor:02d}"
+        folder.mkdir(parents=True)
+        for code in range(1, 9):
+            sweep = np.sin(2 * np.pi * (100 * code + 10 * actor) * t * (1 + code * t))
+            samples = 0.3 * sweep + 0.01 * rng.standard_normal(len(t))
+            path = folder / f"03-01-{code:02d}-01-01-01-{actor:02d}.wav"
+            soundfile.write(path, samples, SAMPLE_RATE)
+    return root
+
+
+@pytest.fixture(autouse=True)
+def surroundings(corpus, tmp_path, tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("SER_DATA", str(corpus))
+    monkeypatch.setenv("SER_CACHE", str(corpus / "cache"))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    path = tmp_path / "tiny.toml"
+    path.write_text(TINY)
+    return str(path)
+
+
+@pytest.fixture
+def run(tiny, tmp_path):
+    folder = tmp_path / "run"
+    assert main(["fit", "--recipe", tiny, "--output", str(folder)]) == 0
+    return folder
+
+
+def test_fit_leaves_a_whole_run_folder(run):
+    names = {path.name for path in run.iterdir()}
+    assert names >= {
+        "config.json",
+        "model.safetensors",
+        "metrics.json",
+        "history.csv",
+        "training_history.png",
+        "confusion_matrix.png",
+    }
+    with (run / "history.csv").open() as file:
+        history = list(csv.DictReader(file))
+    assert [row["epoch"] for row in history] == ["1", "2"]
+    training = json.loads((run / "config.json").read_text())["training"]
+    assert training["test_speakers"] == [f"ravdess-{a:02d}" for a in (1, 11, 20, 21)]
+    assert training["validation_speakers"] == [f"ravdess-{a:02d}" for a in (3, 4, 5, 10)]
+    assert len(training["train_speakers"]) == 16
+
+
+def test_metrics_rows_are_complete_and_say_what_they_are(run):
+    rows = json.loads((run / "metrics.json").read_text())
+    assert [row["part"] for row in rows] == ["validation", "test"]
+    for row in rows:
+        assert row["protocol"] == "emobox-6fold"
+        assert row["scope"] == "these-weights"
+        assert row["n_clips"] == 32
+        assert set(row) >= {
+            *("recipe", "corpora", "seeds", "per_fold", "ua", "wa", "macro_f1", "ci95", "ece"),
+            *("nll", "git_commit", "data_sha256", "versions"),
+        }
+        assert row["ci95"][0] <= row["ua"] <= row["ci95"][1]
+
+
+def test_evaluate_gives_the_same_figures_again(run):
+    before = (run / "metrics.json").read_text()
+    assert main(["evaluate", str(run)]) == 0
+    assert (run / "metrics.json").read_text() == before
+
+
+def test_an_interrupted_run_goes_on_to_the_same_weights(run, tiny, tmp_path, monkeypatch):
+    folder = tmp_path / "interrupted"
+    train_epoch, seen = loop._train_epoch, []
+
+    def until_the_second(*arguments):
+        if len(seen) == 1:
+            raise KeyboardInterrupt
+        seen.append(arguments)
+        return train_epoch(*arguments)
+
+    arguments = ["fit", "--recipe", tiny, "--output", str(folder)]
+    monkeypatch.setattr(loop, "_train_epoch", until_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        main(arguments)
+    monkeypatch.setattr(loop, "_train_epoch", train_epoch)
+    assert main(arguments) == 0
+    whole, resumed = (load_file(f / "model.safetensors") for f in (run, folder))
+    for name in whole:
+        torch.testing.assert_close(whole[name], resumed[name], rtol=0, atol=0)
+
+
+def test_a_folder_of_another_recipe_is_refused(run, capsys):
+    assert main(["fit", "--recipe", "founding", "--output", str(run)]) == 1
+    assert "another recipe" in capsys.readouterr().err
+
+
+def test_one_training_step_of_the_real_entry_lowers_the_loss(tiny):
+    recipe = load_recipe(tiny)
+    utterances = load_corpora(["ravdess"])
+    split = make_splits("emobox-6fold", utterances, 0)[0]
+    store = FeatureStore(utterances, recipe.features, recipe.augment, 0)
+    torch.manual_seed(0)
+    model = torch.nn.Module.train(
+        checkpoint.models.build("attention_lstm", 39, 8, hidden_size=8, n_layers=1)
+    )
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    losses = [
+        loop._train_epoch(model, optimizer, torch.ones(8), split, store, recipe.train, (0, epoch))[
+            "loss"
+        ]
+        for epoch in range(4)
+    ]
+    assert losses[-1] < losses[0]
+
+
+def test_early_stopping_counts_epochs_without_a_better_validation_accuracy():
+    config = load_recipe("founding").train
+    rows = [{"validation_accuracy": a} for a in (0.1, 0.5, 0.4, 0.5)]
+    worse = [{"validation_accuracy": 0.3}]
+    assert not loop._is_over(rows + 12 * worse, config)
+    assert loop._is_over(rows + 13 * worse, config)  # 15 after the first 0.5
+    assert not loop._is_over([], config)
+
+
+def test_test_actors_are_never_touched_by_fit(tiny, tmp_path):
+    """Only training and validation clips are in the store: fit needs nothing else."""
+    recipe = load_recipe(tiny)
+    utterances = load_corpora(["ravdess"])
+    split = make_splits("emobox-6fold", utterances, 0)[0]
+    known = [*split.train, *split.validation]
+    store = FeatureStore(known, recipe.features, recipe.augment, 0)
+    hidden = Split(split.protocol, 1, split.train, split.validation, ())
+    assert loop.fit(recipe, hidden, store, tmp_path / "without", 0).temperature > 0
+
+
+def test_crossval_tests_every_clip_once_a_seed(tiny, tmp_path):
+    arguments = ["crossval", "--recipe", tiny, "--protocol", "luna-5fold", "--seeds", "2"]
+    results = tmp_path / "evidence"
+    assert main([*arguments, "--results", str(results), "--jobs", "2"]) == 0
+    folder = results / "tiny" / "luna-5fold"
+    with np.load(folder / "oof.npz") as oof:
+        assert set(oof) == {"file", "label", "fold", "seed", "probabilities"}
+        assert oof["probabilities"].shape == (2 * 24 * 8, 8)
+        np.testing.assert_allclose(oof["probabilities"].sum(axis=1), 1, atol=1e-5)
+        for seed in (0, 1):
+            assert len(set(oof["file"][oof["seed"] == seed])) == 24 * 8
+        codes = [LABELS.index(LABELS[int(name[6:8]) - 1]) for name in oof["file"]]
+        np.testing.assert_array_equal(oof["label"], codes)
+    rows = json.loads((folder / "metrics.json").read_text())
+    assert [(r["scope"], r["part"]) for r in rows] == [
+        ("recipe-crossval", "validation"),
+        ("recipe-crossval", "test"),
+    ]
+    test = rows[1]
+    assert test["seeds"] == [0, 1]
+    assert len(test["per_fold"]) == 10
+    assert test["ua"] == pytest.approx(np.mean([f["ua"] for f in test["per_fold"]]), abs=1e-4)
+    before = (folder / "metrics.json").read_text()
+    assert (
+        main([*arguments, "--results", str(results), "--jobs", "2"]) == 0
+    )  # nothing is left to do
+    assert (folder / "metrics.json").read_text() == before
+
+
+def test_embed_takes_a_run_with_its_figures(run, tmp_path):
+    evidence = tmp_path / "results" / "tiny" / "luna-5fold"
+    evidence.mkdir(parents=True)
+    row = {"scope": "recipe-crossval", "protocol": "luna-5fold"}
+    (evidence / "metrics.json").write_text(json.dumps([row]))
+    target = tmp_path / "weights"
+    embed(run, results=tmp_path / "results", target=target)
+    embedded = EmotionPipeline.from_pretrained(target).checkpoint
+    assert [r["scope"] for r in embedded.metrics] == [
+        "these-weights",
+        "these-weights",
+        "recipe-crossval",
+    ]
+    assert embedded.config.training["recipe"] == "tiny"
+
+
+def test_embed_refuses_a_run_without_figures(run, tmp_path):
+    (run / "metrics.json").unlink()
+    with pytest.raises(ValueError, match="evaluate"):
+        embed(run, target=tmp_path / "weights")
+    assert not (tmp_path / "weights").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["fit", "--recipe", "none"], "no recipe"),
+        (["fit", "--protocol", "none"], "protocol"),
+        (["fit", "--fold", "7"], "folds 1 to 6"),
+        (["evaluate", "nowhere"], "nowhere"),
+        (["embed", "nowhere"], "nowhere"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(arguments, word, capsys):
+    assert main(arguments) == 1
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("error: ") and word in error
+
+
+def test_no_corpus_says_what_to_do(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("SER_DATA", str(tmp_path))
+    assert main(["fit"]) == 1
+    assert "prepare" in capsys.readouterr().err
+
+
+def test_run_folders_are_numbered(tmp_path):
+    assert runs.run_folder(tmp_path, 3, 1) == tmp_path / "fold-3-seed-1"
