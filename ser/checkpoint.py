@@ -7,7 +7,6 @@ two files, loading is strict, and pickle is never read.
 import hashlib
 import json
 import os
-import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,9 @@ import safetensors
 import safetensors.torch
 from torch import nn
 
-from ser import models
+from ser import hub, models
 from ser.features import FeatureConfig
+from ser.hub import HubSource
 from ser.labels import LABELS, N_LABELS
 
 FORMAT_VERSION = 1
@@ -26,9 +26,7 @@ WEIGHTS_NAME = "model.safetensors"
 METRICS_NAME = "metrics.json"
 EMBEDDED = Path(__file__).parent / "weights"
 GOLDEN_CLIP = Path(__file__).parent / "golden.flac"
-HUB_TIMEOUT_S = 10.0
-
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
+FILES = (CONFIG_NAME, WEIGHTS_NAME)
 
 
 class CheckpointError(RuntimeError):
@@ -97,26 +95,22 @@ def load(source: str | os.PathLike | None = None) -> Checkpoint:
         return _load_folder(EMBEDDED, name="embedded", revision=_revision(EMBEDDED))
     if str(source) and Path(source).is_dir():
         return _load_folder(Path(source), name=str(source), revision=_revision(Path(source)))
-    if _HUB_ID.fullmatch(str(source)):
-        return _load_hub(str(source))
+    if hub_source := HubSource.parse(source):
+        return _load_hub(hub_source)
     raise CheckpointError(f"{source} is neither a folder nor a Hub name like user/repo[@revision].")
 
 
-def _load_hub(source: str) -> Checkpoint:
-    from huggingface_hub import hf_hub_download  # slow to import, and the default needs no Hub
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    repo, _, revision = source.partition("@")
+def _load_hub(source: HubSource) -> Checkpoint:
     try:
-        paths = [
-            Path(hf_hub_download(repo, name, revision=revision or None, etag_timeout=HUB_TIMEOUT_S))
-            for name in (CONFIG_NAME, WEIGHTS_NAME)
-        ]
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
-        raise CheckpointError(f"{source} could not be fetched from the Hub: {error}") from error
-    if paths[0].parent != paths[1].parent:
-        raise CheckpointError(f"{source} changed while it was being fetched: please try again.")
-    return _load_folder(paths[0].parent, name=repo, revision=paths[0].parent.name)
+        folder = hub.fetch(source, FILES, optional=[METRICS_NAME])
+    except hub.HubError as error:
+        raise CheckpointError(str(error)) from error
+    return load_snapshot(source, folder)
+
+
+def load_snapshot(source: HubSource, folder: Path) -> Checkpoint:
+    """Load a folder that was fetched from the Hub; it is named by its commit."""
+    return _load_folder(folder, name=source.repo, revision=folder.name)
 
 
 def _load_folder(folder: Path, name: str, revision: str) -> Checkpoint:

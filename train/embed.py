@@ -10,7 +10,6 @@ from train.evaluate import write_rows
 from train.runs import RESULTS
 
 MAX_BYTES = 10_000_000
-COMMITTED = (checkpoint.CONFIG_NAME, checkpoint.WEIGHTS_NAME)
 
 
 def embed(run: Path, results: Path = RESULTS, target: Path = checkpoint.EMBEDDED) -> None:
@@ -24,13 +23,13 @@ def embed(run: Path, results: Path = RESULTS, target: Path = checkpoint.EMBEDDED
     loaded = EmotionPipeline.from_pretrained(run).checkpoint
     if not loaded.metrics:
         raise ValueError(f"{run} has no {checkpoint.METRICS_NAME}: run `python -m train evaluate`.")
-    n_bytes = sum((run / name).stat().st_size for name in COMMITTED)
+    n_bytes = sum((run / name).stat().st_size for name in checkpoint.FILES)
     if n_bytes > MAX_BYTES:
         raise ValueError(f"{run} is {n_bytes / 1e6:.1f} MB; embedded is at most 10 MB.")
     rows = list(loaded.metrics)
     for path in sorted((results / loaded.config.training["recipe"]).glob("*/metrics.json")):
         rows += json.loads(path.read_text())
     target.mkdir(parents=True, exist_ok=True)
-    for name in COMMITTED:
+    for name in checkpoint.FILES:
         shutil.copyfile(run / name, target / name)
     write_rows(target / checkpoint.METRICS_NAME, rows)

@@ -1,0 +1,54 @@
+"""The files a Space and a newcomer start from."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PINNED = re.compile(r"[A-Za-z0-9_-]+==[\w.]+")
+
+
+def lines(name: str) -> list[str]:
+    return (ROOT / name).read_text().splitlines()
+
+
+def test_requirements_are_plain_names_and_versions():
+    assert all(PINNED.fullmatch(line) for line in lines("requirements.txt"))
+
+
+def test_the_cpu_build_of_torch_is_the_version_that_is_required():
+    (torch,) = (line for line in lines("requirements.txt") if line.startswith("torch=="))
+    assert torch in lines("pre-requirements.txt")
+
+
+def test_extras_are_pinned_and_a_space_does_not_install_them():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for extra in extras["optional-dependencies"].values():
+        assert all(PINNED.fullmatch(line) for line in extra)
+        assert not set(extra) & set(lines("requirements.txt"))
+
+
+def test_the_spaces_header_names_the_gradio_that_is_required():
+    header = re.match(r"---\n(.*?)\n---\n", (ROOT / "README.md").read_text(), re.DOTALL)[1]
+    version = re.search(r"^sdk_version: (.+)$", header, re.MULTILINE)[1]
+    assert f"gradio=={version}" in lines("requirements.txt")
+    assert "app_file: app.py" in header and 'python_version: "3.12"' in header
+    assert len(re.search(r"^short_description: (.+)$", header, re.MULTILINE)[1]) <= 60
+
+
+def test_every_file_the_readme_maps_is_there():
+    rows = [row for row in lines("README.md") if row.startswith("| `")]
+    assert rows
+    for row in rows:
+        folder = ""
+        for name in re.findall(r"`([^`]+)`", row.split("|")[1]):
+            folder = str(Path(name).parent) if "/" in name.rstrip("/") else folder
+            path = ROOT / name if "/" in name.rstrip("/") or not folder else ROOT / folder / name
+            assert path.exists(), name
+
+
+@pytest.mark.parametrize("name", ["app.py", "requirements.txt", "README.md", "LICENSE"])
+def test_top_level(name):
+    assert (ROOT / name).is_file()
