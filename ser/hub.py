@@ -44,11 +44,12 @@ def fetch(source: HubSource, required: Sequence[str], optional: Sequence[str] = 
     A cached commit needs no network. A branch or tag is resolved once, and every file is of the
     commit it then was. Raises HubError.
     """
-    import httpx  # the Hub's client takes half a second to import, and the default needs no Hub
+    # The client takes half a second to import, and the embedded default needs no Hub.
     from huggingface_hub import HfApi, hf_hub_download
     from huggingface_hub.errors import (
         EntryNotFoundError,
         HfHubHTTPError,
+        HTTPError,
         OfflineModeIsEnabled,
         RepositoryNotFoundError,
         RevisionNotFoundError,
@@ -75,7 +76,7 @@ def fetch(source: HubSource, required: Sequence[str], optional: Sequence[str] = 
     except HfHubHTTPError as error:
         status = error.response.status_code
         raise HubError(f"The Hub answered {status} when asked for {source}.") from error
-    except (httpx.HTTPError, OfflineModeIsEnabled, OSError) as error:
+    except (HTTPError, OfflineModeIsEnabled, OSError) as error:
         raise HubError(f"The Hub could not be reached for {source}.") from error
     return Path(paths[0]).parent
 

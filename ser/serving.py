@@ -35,12 +35,11 @@ def serve(source: str | None, budget_s: float = HUB_BUDGET_S) -> Served:
         return Served(_within(source, budget_s))
     except CheckpointError as error:
         reason = str(error)
-    pipeline = _fetched_earlier(source) or EmotionPipeline.from_pretrained()
-    model = pipeline.checkpoint
-    which = (
-        f"revision {model.revision[:8]}, fetched earlier," if model.name in source else "default"
-    )
-    notice = f"{reason} The {which} model answers instead."
+    if pipeline := _fetched_earlier(source):
+        which = f"revision {pipeline.checkpoint.revision[:8]}, fetched earlier,"
+    else:
+        pipeline, which = EmotionPipeline.from_pretrained(), "the embedded default"
+    notice = f"{reason} Instead, {which} answers."
     LOG.warning(notice)
     return Served(pipeline, notice)
 

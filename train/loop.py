@@ -88,24 +88,21 @@ def fit(recipe: Recipe, split: Split, store: FeatureStore, run: Path, seed: int)
     return Fitted(model.eval(), fit_temperature(logits, targets), history)
 
 
-def estimate_s(recipe: Recipe, split: Split, store: FeatureStore, n_batches: int = 2) -> float:
-    """Seconds that one epoch will take, from timing a few batches on a throwaway model."""
+def estimate_s(recipe: Recipe, split: Split, store: FeatureStore) -> float:
+    """Seconds that one epoch will take, from timing two batches on a throwaway model."""
     model = models.build(
         recipe.model_name, recipe.features.n_features, N_LABELS, **recipe.model_args
     )
     optimizer = torch.optim.Adam(model.parameters())
     weights = torch.ones(N_LABELS)
-    clips = split.train[: n_batches * recipe.train.batch_size]
+    clips = split.train[: 2 * recipe.train.batch_size]
     small = Split(split.protocol, split.fold, clips, split.validation, ())
-    start = time.perf_counter()
-    _train_epoch(model, optimizer, weights, small, store, recipe.train, (0, 0))
-    return (
-        (time.perf_counter() - start)
-        / len(clips)
-        * (
-            len(split.train) + len(split.validation) / 3  # a forward pass is a third of a step
-        )
-    )
+    for _ in range(2):  # the first time also warms up
+        start = time.perf_counter()
+        _train_epoch(model, optimizer, weights, small, store, recipe.train, (0, 0))
+        seconds = time.perf_counter() - start
+    n_steps = len(split.train) + len(split.validation) / 3  # a forward pass is a third of a step
+    return seconds * n_steps / len(clips)
 
 
 def _train_epoch(
