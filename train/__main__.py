@@ -1,4 +1,4 @@
-"""`python -m train prepare | fit | crossval | evaluate | embed | report`."""
+"""`python -m train prepare | fit | crossval | evaluate | embed | publish | report`."""
 
 import argparse
 import sys
@@ -66,6 +66,24 @@ def _embed(options: argparse.Namespace) -> None:
     embed.embed(options.run_folder)
 
 
+def _publish(options: argparse.Namespace) -> None:
+    from train.publish import PublishError, Run
+
+    try:
+        commit = Run(options.run_folder).push_to_hub(
+            options.repo,
+            private=options.private,
+            tag=options.tag,
+            create_pr=options.create_pr,
+            dry_run=options.dry_run,
+            force=options.force,
+        )
+    except PublishError as error:
+        raise ValueError(error) from error
+    if commit:
+        print(f"{commit.commit_url}\nServe it with SER_MODEL={options.repo}@{commit.oid}")
+
+
 def _report(options: argparse.Namespace) -> None:
     from train import report
 
@@ -114,6 +132,16 @@ def _parser() -> argparse.ArgumentParser:
     embed = commands.add_parser("embed", help="put a run into ser/weights")
     embed.add_argument("run_folder", metavar="RUN", type=Path)
     embed.set_defaults(run=_embed)
+
+    publish = commands.add_parser("publish", help="push a run to the Hub, as one commit")
+    publish.add_argument("run_folder", metavar="RUN", type=Path)
+    publish.add_argument("--repo", required=True, metavar="USER/NAME")
+    publish.add_argument("--private", action="store_true", help="where it is a new repository")
+    publish.add_argument("--tag", help="name the commit, such as v1.2.0")
+    publish.add_argument("--create-pr", action="store_true", help="propose instead of committing")
+    publish.add_argument("--dry-run", action="store_true", help="only say what would be pushed")
+    publish.add_argument("--force", action="store_true", help="even if it is worse")
+    publish.set_defaults(run=_publish)
 
     report = commands.add_parser("report", help="write the figures of README.md from metrics.json")
     report.add_argument("--check", action="store_true", help="only say whether it is up to date")

@@ -188,6 +188,22 @@ def _collect(
     return rows
 
 
+def quotable_rows(run: Path, results: Path = RESULTS) -> list[dict]:
+    """Every figure that may be quoted for a run's weights.
+
+    The run's own rows (scope these-weights), then the committed cross-validations of its recipe
+    (scope recipe-crossval), which say what to expect from voices it has not heard. Raises
+    CheckpointError where the run does not load, ValueError where it was not evaluated.
+    """
+    loaded = checkpoint.load(run)
+    if not loaded.metrics:
+        raise ValueError(f"{run} has no {checkpoint.METRICS_NAME}: run `python -m train evaluate`.")
+    rows = list(loaded.metrics)
+    for path in sorted((results / loaded.config.training["recipe"]).glob("*/metrics.json")):
+        rows += json.loads(path.read_text())
+    return rows
+
+
 def announce_cost(
     recipe: Recipe, split: Split, store: FeatureStore, n_runs: int = 1, n_jobs: int = 1
 ) -> None:

@@ -1,0 +1,169 @@
+"""One atomic push of a run to the Hub, and the proof that what arrived is what was sent."""
+
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from huggingface_hub import CommitInfo, CommitOperationAdd, HfApi, hf_hub_download
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    HfHubHTTPError,
+    HTTPError,
+    RepositoryNotFoundError,
+)
+
+from ser import checkpoint
+from ser.checkpoint import CONFIG_NAME, METRICS_NAME, WEIGHTS_NAME
+from ser.pipeline import EmotionPipeline
+from train.card import model_card
+from train.runs import RESULTS, quotable_rows
+
+PRIMARY = {"scope": "recipe-crossval", "protocol": "emobox-6fold", "part": "test"}
+PICTURES = ("confusion_matrix.png", "training_history.png")
+
+
+class PublishError(RuntimeError):
+    """Nothing was published, or not what should have been; the message says which and why."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run folder, with the evidence for its recipe in `results`."""
+
+    folder: Path
+    results: Path = RESULTS
+
+    def push_to_hub(
+        self,
+        repo: str,
+        private: bool = False,
+        tag: str | None = None,
+        create_pr: bool = False,
+        dry_run: bool = False,
+        force: bool = False,
+    ) -> CommitInfo | None:
+        """Publish checkpoint, figures, card and pictures as one commit; None for a dry run.
+
+        The token is the client's own (`HF_TOKEN` or a login). Raises CheckpointError or ValueError
+        for a run that is not ready, PublishError where it is worse on the primary protocol than
+        what is published (unless `force`), where somebody else published meanwhile, where the tag
+        is taken, and where what arrived does not give the golden answer.
+        """
+        loaded = EmotionPipeline.from_pretrained(self.folder).checkpoint
+        rows = quotable_rows(self.folder, self.results)
+        files: dict[str, bytes | Path] = {
+            CONFIG_NAME: self.folder / CONFIG_NAME,
+            WEIGHTS_NAME: self.folder / WEIGHTS_NAME,
+            METRICS_NAME: (json.dumps(rows, indent=1) + "\n").encode(),
+            "README.md": str(model_card(repo, loaded, rows)).encode(),
+            **{name: self.folder / name for name in PICTURES},
+        }
+        api = HfApi()
+        try:
+            head = _head(api, repo)
+            if not force:
+                _check_not_worse(rows, _published_rows(repo, head), repo)
+            _check_tag_is_free(api, repo, tag, head)
+            if dry_run:
+                _print_plan(repo, files, head)
+                return None
+            if head is None:
+                api.create_repo(repo, private=private)
+                head = _head(api, repo)
+            commit = api.create_commit(
+                repo,
+                [CommitOperationAdd(name, content) for name, content in files.items()],
+                commit_message=_message(loaded.config.training["recipe"], rows),
+                parent_commit=head,
+                create_pr=create_pr,
+            )
+            if tag:
+                api.create_tag(repo, tag=tag, revision=commit.oid)
+            _verify(repo, commit)
+        except HfHubHTTPError as error:
+            raise PublishError(_reason(error, repo)) from error
+        except HTTPError as error:
+            raise PublishError(f"The Hub could not be reached: {error}.") from error
+        return commit
+
+
+def primary_ua(rows: list[dict]) -> float | None:
+    """UA on the primary protocol, cross-validated; None where it was not measured."""
+    found = [row["ua"] for row in rows if row.items() >= PRIMARY.items()]
+    return found[0] if found else None
+
+
+def _head(api: HfApi, repo: str) -> str | None:
+    """Commit of the main branch; None where there is no such repository (or none for us)."""
+    try:
+        return api.model_info(repo).sha
+    except RepositoryNotFoundError:
+        return None
+
+
+def _published_rows(repo: str, head: str | None) -> list[dict]:
+    if head is None:
+        return []
+    try:
+        return json.loads(Path(hf_hub_download(repo, METRICS_NAME, revision=head)).read_text())
+    except EntryNotFoundError:
+        return []
+
+
+def _check_not_worse(rows: list[dict], published: list[dict], repo: str) -> None:
+    ours, theirs = primary_ua(rows), primary_ua(published)
+    if theirs is None:
+        return
+    if ours is None:
+        raise PublishError(
+            f"{repo} holds a model with UA {100 * theirs:.1f} on {PRIMARY['protocol']}, and this "
+            "run's recipe was not measured on it: run crossval first, or use --force."
+        )
+    if ours < theirs:
+        raise PublishError(
+            f"UA {100 * ours:.1f} on {PRIMARY['protocol']} is {100 * (theirs - ours):.1f} points "
+            f"less than the {100 * theirs:.1f} of what {repo} holds; --force publishes it anyway."
+        )
+
+
+def _check_tag_is_free(api: HfApi, repo: str, tag: str | None, head: str | None) -> None:
+    if tag and head and tag in {ref.name for ref in api.list_repo_refs(repo).tags}:
+        raise PublishError(f"{repo} has a tag {tag} already: tags are never moved.")
+
+
+def _verify(repo: str, commit: CommitInfo) -> None:
+    """Download what was pushed into an empty cache and ask it for the golden answer."""
+    with tempfile.TemporaryDirectory() as cache:
+        paths = [
+            Path(hf_hub_download(repo, name, revision=commit.oid, cache_dir=cache))
+            for name in checkpoint.FILES
+        ]
+        try:
+            EmotionPipeline.from_pretrained(paths[0].parent)
+        except checkpoint.CheckpointError as error:
+            raise PublishError(f"{commit.oid} of {repo} is not what was sent: {error}") from error
+
+
+def _message(recipe: str, rows: list[dict]) -> str:
+    ua = primary_ua(rows)
+    return f"{recipe}: " + (
+        f"UA {100 * ua:.1f} on {PRIMARY['protocol']}" if ua else "not cross-validated"
+    )
+
+
+def _print_plan(repo: str, files: dict[str, bytes | Path], head: str | None) -> None:
+    print(f"Would push to {repo} ({'on ' + head if head else 'a new repository'}):")
+    for name, content in files.items():
+        n_bytes = len(content) if isinstance(content, bytes) else content.stat().st_size
+        print(f"  {name:<24}{n_bytes:>10,} bytes")
+
+
+def _reason(error: HfHubHTTPError, repo: str) -> str:
+    status = error.response.status_code
+    return {
+        401: f"The Hub does not know the token: log in with one that may write to {repo}.",
+        403: f"The token may not write to {repo}.",
+        412: f"Somebody else published to {repo} meanwhile; nothing was overwritten. Try again.",
+        429: "The Hub asks to wait: too many requests. Try again in some minutes.",
+    }.get(status, f"The Hub answered {status} when asked to publish to {repo}.")
