@@ -17,8 +17,7 @@ from ser.audio import SAMPLE_RATE
 
 DELTA_WIDTH = 9  # frames; fewer cannot carry a delta
 POWER_FLOOR = 1e-10  # before the logarithm
-DYNAMIC_RANGE_DB = 80.0  # what lies further under the loudest bin is raised to this
-TRIM_MARGIN_FRAMES = 15  # frames kept on either side of a very short event, so deltas exist
+TRIM_MARGIN_FRAMES = 10  # kept around the speech; enough for the deltas of a single click
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,9 @@ class FeatureConfig:
 
     10 ms hop, 25 ms Hamming window in a 512-point FFT, 40 mel bands, unless said otherwise.
     `trim_db`: frames more than this under the loudest one are cut off before the first and after
-    the last louder frame (None: keep the silence).
+    the last louder frame (None: keep the silence). `dynamic_range_db`: what lies further than this
+    under the loudest mel bin is raised to it; 80 is librosa's, less hides the noise of a room, a
+    microphone or a coarse quantiser.
     """
 
     kind: str = "mfcc39"
@@ -36,7 +37,8 @@ class FeatureConfig:
     hop_length: int = 160
     n_mels: int = 40
     n_mfcc: int = 13
-    trim_db: float | None = 35.0
+    trim_db: float | None = 25.0
+    dynamic_range_db: float = 80.0
 
     def __post_init__(self) -> None:
         if self.kind not in _KINDS:
@@ -55,9 +57,9 @@ class FeatureConfig:
 def extract(waveform: np.ndarray, config: FeatureConfig) -> np.ndarray:
     """Turn a whole waveform (n_samples,) at 16 kHz into float32 features (n_frames, n_features).
 
-    The waveform is scaled to a peak of 1 (so loudness does not decide), trimmed, analysed, and
-    each feature is brought to zero mean and unit variance over the clip,
-    (x - mean) / (std + 1e-8).
+    The waveform is trimmed, freed of its constant offset (which cheap converters add), scaled to
+    a peak of 1 (so loudness does not decide), analysed, and each feature is brought to zero mean
+    and unit variance over the clip, (x - mean) / (std + 1e-8).
 
     Raises ValueError for anything but one finite channel long enough for `DELTA_WIDTH` frames:
     the features of single frames mean nothing to a model trained on sequences.
@@ -76,8 +78,9 @@ def extract(waveform: np.ndarray, config: FeatureConfig) -> np.ndarray:
     if not np.isfinite(waveform).all():
         raise ValueError("The waveform holds NaN or infinity.")
     start, stop = speech_span(waveform, config)
-    peak = np.abs(waveform).max()
-    scaled = waveform[start:stop].astype(np.float32) / np.float32(peak or 1.0)
+    speech = waveform[start:stop].astype(np.float32)
+    speech -= speech.mean()
+    scaled = speech / (np.abs(speech).max() or np.float32(1.0))
     values = _KINDS[config.kind](scaled, config)
     return ((values - values.mean(axis=0)) / (values.std(axis=0) + 1e-8)).astype(np.float32)
 
@@ -90,34 +93,32 @@ def frame_times_s(waveform: np.ndarray, config: FeatureConfig) -> np.ndarray:
 
 
 def speech_span(waveform: np.ndarray, config: FeatureConfig) -> tuple[int, int]:
-    """Sample range [start, stop) between the first and the last frame above the trim level.
+    """Sample range [start, stop) from the first to the last frame above the trim level.
 
-    The rule of `librosa.effects.trim` on this config's frames, widened where less than
-    two margins would be left.
+    The rule of `librosa.effects.trim` on this config's frames, with `TRIM_MARGIN_FRAMES` kept on
+    either side for soft beginnings and endings.
     """
     if config.trim_db is None:
         return 0, len(waveform)
     power = _frame_power(waveform, config)
     loud = np.flatnonzero(power > power.max() * 10 ** (-config.trim_db / 10))
-    if len(loud) == 0:  # digital silence has no speech to cut out
+    if len(loud) == 0:  # a flat line has no speech to cut out
         return 0, len(waveform)
-    first, last = loud[0], loud[-1] + 1
-    if last - first < 2 * TRIM_MARGIN_FRAMES:
-        first = max(0, (first + last) // 2 - TRIM_MARGIN_FRAMES)
-        last = first + 2 * TRIM_MARGIN_FRAMES
-    stop = min(len(waveform), last * config.hop_length)
-    start = min(
-        first * config.hop_length, max(0, stop - 2 * TRIM_MARGIN_FRAMES * config.hop_length)
-    )
-    return int(start), int(stop)
+    start = max(0, loud[0] - TRIM_MARGIN_FRAMES) * config.hop_length
+    stop = (loud[-1] + 1 + TRIM_MARGIN_FRAMES) * config.hop_length
+    return int(start), int(min(stop, len(waveform)))
 
 
 def _frame_power(waveform: np.ndarray, config: FeatureConfig) -> np.ndarray:
-    """Mean square of each centred window, (n_frames,)."""
+    """Variance of each centred window, (n_frames,): a constant offset is no sound."""
     half = config.window_length // 2
-    energy = np.cumsum(np.pad(waveform.astype(np.float64) ** 2, (half + 1, half)))
+    padded = np.pad(waveform.astype(np.float64), (half + 1, half))
     starts = np.arange(0, len(waveform) + 1, config.hop_length)
-    return (energy[starts + config.window_length] - energy[starts]) / config.window_length
+    mean, mean_square = (
+        (sums[starts + config.window_length] - sums[starts]) / config.window_length
+        for sums in (np.cumsum(padded), np.cumsum(padded**2))
+    )
+    return np.maximum(mean_square - mean**2, 0.0)
 
 
 def _power_spectrogram(waveform: np.ndarray, config: FeatureConfig) -> torch.Tensor:
@@ -136,10 +137,10 @@ def _power_spectrogram(waveform: np.ndarray, config: FeatureConfig) -> torch.Ten
 
 
 def _log_mel(waveform: np.ndarray, config: FeatureConfig) -> np.ndarray:
-    """(n_frames, n_mels) in dB, at most `DYNAMIC_RANGE_DB` under the loudest."""
+    """(n_frames, n_mels) in dB, at most `dynamic_range_db` under the loudest."""
     mel = mel_filters(config.n_fft, config.n_mels) @ _power_spectrogram(waveform, config)
     db = 10 * torch.log10(mel.clamp(min=POWER_FLOOR)).numpy().T
-    return np.maximum(db, db.max() - DYNAMIC_RANGE_DB)
+    return np.maximum(db, db.max() - config.dynamic_range_db)
 
 
 def _mfcc39(waveform: np.ndarray, config: FeatureConfig) -> np.ndarray:

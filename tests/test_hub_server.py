@@ -1,0 +1,498 @@
+"""The test Hub, driven by the real client: what other tests build on it must hold."""
+
+import hashlib
+import http.client
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import httpx2
+import pytest
+from hub_server import Hub
+from huggingface_hub import (
+    CommitOperationAdd,
+    CommitOperationCopy,
+    CommitOperationDelete,
+    HfApi,
+    constants,
+    hf_hub_download,
+    snapshot_download,
+)
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    GatedRepoError,
+    HfHubHTTPError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+
+WEIGHTS = bytes(range(256)) * 1000
+WEIGHTS_SHA256 = hashlib.sha256(WEIGHTS).hexdigest()
+
+
+@pytest.fixture
+def hub(tmp_path):
+    with Hub(tmp_path) as hub:
+        yield hub
+
+
+@pytest.fixture
+def api(hub):
+    return HfApi(endpoint=hub.url, token="hf_write")
+
+
+@pytest.fixture
+def model(api):
+    """A model repository with one regular and one large file."""
+    api.create_repo("user/model")
+    save(api, {"config.json": b"{}", "model.safetensors": WEIGHTS})
+    return "user/model"
+
+
+def save(api, files, repo="user/model", **options):
+    operations = [CommitOperationAdd(path, data) for path, data in files.items()]
+    return api.create_commit(repo, operations, commit_message="Save", **options)
+
+
+def status_of(caught) -> int:
+    return caught.value.response.status_code
+
+
+def test_a_commit_of_small_and_large_files_is_what_is_read_back(hub, api, model):
+    repo = hub.repo("model", "user/model")
+    assert repo.files("main")["config.json"] == b"{}"
+    assert repo.files("main")["model.safetensors"] == WEIGHTS
+    assert repo.lfs_objects == {WEIGHTS_SHA256: WEIGHTS}
+    assert [commit.title for commit in repo.commits("main")] == ["Save", "initial commit"]
+    assert len(hub.seen("PUT", "/lfs-storage/*")) == 1
+    info = api.model_info(model, files_metadata=True)
+    assert info.sha == repo.commits()[0].id and not info.private
+    sizes = {file.rfilename: (file.size, file.lfs and file.lfs.sha256) for file in info.siblings}
+    assert sizes["config.json"] == (2, None)
+    assert sizes["model.safetensors"] == (len(WEIGHTS), WEIGHTS_SHA256)
+
+
+def test_what_has_not_changed_is_not_sent_again(hub, api, model):
+    save(api, {"config.json": b"{}", "model.safetensors": WEIGHTS})
+    save(api, {"copy.safetensors": WEIGHTS})
+    assert len(hub.repo("model", model).commits()) == 3
+    assert len(hub.seen("PUT", "/lfs-storage/*")) == 1
+
+
+def test_accounts_and_repositories(hub, api):
+    assert api.whoami()["name"] == "user"
+    url = api.create_repo("user/data", repo_type="dataset", private=True)
+    assert (url.repo_id, url.repo_type) == ("user/data", "dataset")
+    with pytest.raises(HfHubHTTPError) as caught:
+        api.create_repo("user/data", repo_type="dataset")
+    assert status_of(caught) == 409
+    assert api.create_repo("user/data", repo_type="dataset", exist_ok=True) == url
+    assert api.dataset_info("user/data").private
+    assert api.repo_exists("user/data", repo_type="dataset") and not api.repo_exists("user/data")
+    api.delete_repo("user/data", repo_type="dataset")
+    with pytest.raises(RepositoryNotFoundError):
+        api.delete_repo("user/data", repo_type="dataset")
+    api.delete_repo("user/data", repo_type="dataset", missing_ok=True)
+
+
+def test_a_commit_on_a_stale_parent_is_refused(hub, api, model):
+    first = api.model_info(model).sha
+    second = save(api, {"a.txt": b"a"}, parent_commit=first).oid
+    with pytest.raises(HfHubHTTPError) as caught:
+        save(api, {"b.txt": b"b"}, parent_commit=first)
+    assert status_of(caught) == 412
+    assert hub.repo("model", model).commits()[0].id == second
+
+
+def test_two_publishers_race_between_upload_and_commit(hub, api, model):
+    repo = hub.repo("model", model)
+    parent = api.model_info(model).sha
+    hub.fail(path="*/commit/*", times=1, before=lambda: repo.commit({"other.txt": b"first"}))
+    with pytest.raises(HfHubHTTPError) as caught:
+        save(api, {"mine.txt": b"second"}, parent_commit=parent)
+    assert status_of(caught) == 412
+    assert "other.txt" in repo.files() and "mine.txt" not in repo.files()
+
+
+def test_files_are_downloaded_by_tag_commit_and_branch(hub, api, model, tmp_path):
+    commit = api.model_info(model).sha
+    api.create_tag(model, tag="v1.0")
+    with pytest.raises(HfHubHTTPError) as caught:
+        api.create_tag(model, tag="v1.0")
+    assert status_of(caught) == 409
+    api.create_branch(model, branch="next/one")
+    save(api, {"config.json": b"[]"}, revision="next/one")
+    expected = {"v1.0": b"{}", commit: b"{}", "main": b"{}", "next/one": b"[]"}
+    for revision, content in expected.items():
+        cache = tmp_path / revision.replace("/", "-")
+        for name, data in (("config.json", content), ("model.safetensors", WEIGHTS)):
+            options = {"revision": revision, "cache_dir": cache, "endpoint": hub.url}
+            with open(hf_hub_download(model, name, **options), "rb") as file:
+                assert file.read() == data
+    references = api.list_repo_refs(model, include_pull_requests=True)
+    assert [(tag.name, tag.target_commit) for tag in references.tags] == [("v1.0", commit)]
+    assert [branch.name for branch in references.branches] == ["main", "next/one"]
+    api.delete_tag(model, tag="v1.0")
+    api.delete_branch(model, branch="next/one")
+    assert list(hub.repo("model", model).refs) == ["refs/heads/main"]
+
+
+def test_a_cached_commit_needs_no_request(hub, api, model, tmp_path):
+    options = {"revision": api.model_info(model).sha, "cache_dir": tmp_path, "endpoint": hub.url}
+    hf_hub_download(model, "config.json", **options)
+    hub.requests.clear()
+    hub.down()
+    hf_hub_download(model, "config.json", **options)
+    assert hub.requests == []
+
+
+def test_questions_about_a_repository(hub, api, model):
+    hub.page_size = 2  # so that the client has to follow the pages
+    save(api, {"plots/loss.txt": b"x", "plots/deep/uar.txt": b"y"})
+    paths = [".gitattributes", "config.json", "model.safetensors"]
+    assert api.list_repo_files(model) == [*paths, "plots/deep/uar.txt", "plots/loss.txt"]
+    tree = {entry.path: entry for entry in api.list_repo_tree(model, expand=True)}
+    assert list(tree) == [*paths, "plots"]
+    assert tree["model.safetensors"].lfs.sha256 == WEIGHTS_SHA256
+    inside = api.list_repo_tree(model, "plots/deep")
+    assert [entry.path for entry in inside] == ["plots/deep/uar.txt"]
+    infos = api.get_paths_info(model, ["config.json", "plots", "no.txt"])
+    assert [entry.path for entry in infos] == ["config.json", "plots"]
+    assert api.file_exists(model, "config.json") and not api.file_exists(model, "no.txt")
+    assert api.revision_exists(model, "main") and not api.revision_exists(model, "v9")
+    titles = [commit.title for commit in api.list_repo_commits(model)]
+    assert titles == ["Save", "Save", "initial commit"]
+
+
+def test_deleting_and_copying(hub, api, model):
+    save(api, {"old/a.txt": b"a", "old/b.txt": b"b", "c.txt": b"c"})
+    operations = [
+        CommitOperationDelete("old/"),
+        CommitOperationCopy("c.txt", "d.txt"),
+        CommitOperationCopy("model.safetensors", "best.safetensors"),
+        CommitOperationDelete("c.txt"),
+    ]
+    api.create_commit(model, operations, commit_message="Move")
+    files = hub.repo("model", model).files()
+    assert sorted(files) == [
+        ".gitattributes",
+        "best.safetensors",
+        "config.json",
+        "d.txt",
+        "model.safetensors",
+    ]
+    assert files["best.safetensors"] == WEIGHTS and files["d.txt"] == b"c"
+    with pytest.raises(EntryNotFoundError):
+        api.create_commit(model, [CommitOperationDelete("no.txt")], commit_message="Delete")
+
+
+def test_what_is_missing_or_private_is_named_so(hub, api, model, tmp_path):
+    options = {"endpoint": hub.url, "cache_dir": tmp_path, "token": False}
+    with pytest.raises(EntryNotFoundError):
+        hf_hub_download(model, "no.json", **options)
+    with pytest.raises(RevisionNotFoundError):
+        hf_hub_download(model, "config.json", revision="v9", **options)
+    with pytest.raises(RevisionNotFoundError):
+        api.model_info(model, revision="v9")
+    repo = hub.repo("model", model)
+    repo.gated = "auto"
+    with pytest.raises(GatedRepoError):
+        hf_hub_download(model, "config.json", **options)
+    repo.private = True
+    for token in (False, "hf_other"):
+        with pytest.raises(RepositoryNotFoundError):
+            hf_hub_download(model, "config.json", **{**options, "token": token})
+        with pytest.raises(RepositoryNotFoundError):
+            api.model_info(model, token=token)
+    for token in ("hf_read", "hf_write"):
+        hf_hub_download(model, "model.safetensors", **{**options, "token": token})
+
+
+def test_who_may_write(hub, api, model):
+    refused = {False: 401, "hf_wrong": 401, "hf_read": 403, "hf_other": 403}
+    for token, status in refused.items():
+        with pytest.raises(HfHubHTTPError) as caught:
+            save(api, {"a.txt": b"a"}, token=token)
+        assert status_of(caught) == status
+    del hub.tokens["hf_write"]
+    with pytest.raises(HfHubHTTPError, match="Invalid user token"):
+        api.whoami()
+
+
+def test_a_pull_request_leaves_the_branch_alone(hub, api, model):
+    made = save(api, {"config.json": b"[1]"}, create_pr=True)
+    assert (made.pr_num, made.pr_revision) == (1, "refs/pr/1")
+    save(api, {"note.txt": b"more"}, revision="refs/pr/1")
+    repo = hub.repo("model", model)
+    assert repo.files("main")["config.json"] == b"{}"
+    assert repo.files("refs/pr/1")["config.json"] == b"[1]"
+    assert "note.txt" in repo.files("refs/pr/1")
+
+
+def test_a_folder_with_a_card_and_a_snapshot(hub, api, tmp_path):
+    api.create_repo("user/data", repo_type="dataset")
+    folder = tmp_path / "folder"
+    (folder / "audio").mkdir(parents=True)
+    (folder / "audio" / "a.flac").write_bytes(WEIGHTS)
+    (folder / "README.md").write_text(
+        "---\nlicense: cc-by-nc-sa-4.0\ntags: [speech]\n---\n# Data\n"
+    )
+    api.upload_folder(repo_id="user/data", folder_path=folder, repo_type="dataset")
+    assert len(hub.repo("dataset", "user/data").commits()) == 2
+    info = api.dataset_info("user/data")
+    assert info.tags == ["speech"] and info.card_data.license == "cc-by-nc-sa-4.0"
+    options = {"repo_type": "dataset", "endpoint": hub.url, "cache_dir": tmp_path / "cache"}
+    copy = snapshot_download("user/data", **options)
+    with open(f"{copy}/audio/a.flac", "rb") as file:
+        assert file.read() == WEIGHTS
+    with pytest.raises(ValueError, match="Invalid metadata"):
+        save(api, {"README.md": b"---\na: [\n---\n"}, "user/data", repo_type="dataset")
+
+
+def test_removal_from_history(hub, api, model):
+    repo = hub.repo("model", model)
+    save(api, {"rows.jsonl": b"the visitor\n", "model.safetensors": WEIGHTS[1:]})
+    save(api, {"rows.jsonl": b"nobody\n"})
+    assert repo.history_contains(b"the visitor") and repo.history_contains(WEIGHTS_SHA256)
+    listed = [file for file in api.list_lfs_files(model) if file.file_oid == WEIGHTS_SHA256]
+    assert [file.filename for file in listed] == ["model.safetensors"]
+    api.super_squash_history(model)
+    assert len(repo.commits()) == 1 and not repo.history_contains(b"the visitor")
+    assert repo.history_contains(WEIGHTS_SHA256), "squashing alone keeps the large file"
+    assert WEIGHTS_SHA256 not in {file.file_oid for file in api.list_lfs_files(model)}
+    api.permanently_delete_lfs_files(model, listed)
+    assert not repo.history_contains(WEIGHTS_SHA256) and not repo.history_contains(WEIGHTS)
+    assert repo.files()["model.safetensors"] == WEIGHTS[1:]
+
+
+def test_deleting_large_files_rewrites_every_commit_and_a_tag_keeps_its_own(hub, api, model):
+    repo = hub.repo("model", model)
+    save(api, {"rows.jsonl": b"the visitor\n"})
+    api.create_tag(model, tag="v1")
+    before = repo.commits()[0].id
+    api.permanently_delete_lfs_files(model, list(api.list_lfs_files(model)))
+    assert not repo.history_contains(WEIGHTS_SHA256)
+    assert all("model.safetensors" not in commit.files for commit in repo.commits("v1"))
+    assert repo.commits()[0].id != before and len(repo.commits()) == 3
+    save(api, {"rows.jsonl": b"nobody\n"})
+    api.super_squash_history(model)
+    assert repo.history_contains(b"the visitor"), "the tag still leads to it"
+    api.delete_tag(model, tag="v1")
+    assert not repo.history_contains(b"the visitor")
+
+
+def test_a_space_has_variables_and_secrets(hub, api):
+    api.create_repo("user/space", repo_type="space", space_sdk="gradio")
+    api.add_space_variable("user/space", "SER_MODEL", "user/model@v1", description="What is served")
+    api.add_space_secret("user/space", "HF_TOKEN", "hf_secret")
+    variables = api.get_space_variables("user/space")
+    assert {key: item.value for key, item in variables.items()} == {"SER_MODEL": "user/model@v1"}
+    assert list(api.get_space_secrets("user/space")) == ["HF_TOKEN"]
+    api.delete_space_variable("user/space", "SER_MODEL")
+    assert api.get_space_variables("user/space") == {}
+    assert api.space_info("user/space").sha == hub.repo("space", "user/space").commits()[0].id
+
+
+@pytest.mark.parametrize("size", [len(WEIGHTS), 24 << 20])
+def test_a_body_cut_in_half_is_resumed(hub, size, tmp_path):
+    """The client writes 10 MB at a time: only what is larger is resumed, the rest begins anew."""
+    data = (WEIGHTS * (1 + size // len(WEIGHTS)))[:size]
+    hub.create("model", "user/model").commit({"model.safetensors": data})
+    hub.fail(cut=True, path="*model.safetensors", times=1)
+    options = {"endpoint": hub.url, "cache_dir": tmp_path, "token": False}
+    path = hf_hub_download("user/model", "model.safetensors", **options)
+    with open(path, "rb") as file:
+        assert file.read() == data
+    first, second = hub.seen("GET", "/cdn/*")
+    whole = size < constants.DOWNLOAD_CHUNK_SIZE
+    expected = None if whole else f"bytes={constants.DOWNLOAD_CHUNK_SIZE}-"
+    assert "range" not in first.headers and second.headers.get("range") == expected
+    assert second.status == (200 if whole else 206)
+
+
+def test_a_commit_whose_answer_is_lost_was_made(hub, api, model):
+    hub.fail(cut=True, path="*/commit/*", times=1)
+    with pytest.raises(httpx2.RemoteProtocolError):
+        save(api, {"a.txt": b"a"})
+    assert hub.repo("model", model).files()["a.txt"] == b"a"
+
+
+@pytest.mark.parametrize("status", [401, 412, 500])
+def test_a_commit_that_fails_is_not_made(hub, api, model, status):
+    hub.fail(status, method="POST", path="*/commit/*", times=1)
+    with pytest.raises(HfHubHTTPError) as caught:
+        save(api, {"a.txt": b"a"})
+    assert status_of(caught) == status
+    assert "a.txt" not in hub.repo("model", model).files()
+    save(api, {"a.txt": b"a"})
+
+
+def test_a_rate_limit_is_waited_for(hub, api, model):
+    hub.fail(429, path="*/preupload/*", retry_after=0, times=1)
+    save(api, {"a.txt": b"a"})
+    assert [line.status for line in hub.seen("POST", "*/preupload/*")][-2:] == [429, 200]
+
+
+def test_a_hub_that_is_down_refuses_connections_and_comes_back(hub, api, model):
+    api.model_info(model)
+    hub.down()
+    before = time.monotonic()
+    with pytest.raises(httpx2.ConnectError):
+        api.model_info(model)
+    assert time.monotonic() - before < 1
+    hub.up()
+    api.model_info(model)
+
+
+def test_a_hub_can_go_down_between_upload_and_commit(hub, api, model):
+    hub.fail(path="*/commit/*", times=1, before=hub.down)
+    with pytest.raises(httpx2.TransportError):
+        save(api, {"new.npz": b"numbers"})
+    repo = hub.repo("model", model)
+    assert repo.history_contains(b"numbers") and "new.npz" not in repo.files()
+    repo.collect_garbage()
+    assert not repo.history_contains(b"numbers")
+
+
+def test_a_hanging_hub_answers_nothing_until_released(hub, api, model, tmp_path):
+    failure = hub.fail(hang=True, path="*/api/models/*", times=2)
+    with pytest.raises(httpx2.TimeoutException):
+        api.model_info(model, timeout=0.2)
+    threading.Timer(0.3, failure.released.set).start()
+    assert api.model_info(model, timeout=5).id == model
+
+
+def test_a_hanging_commit_is_never_made_once_the_client_has_gone(hub, api, model):
+    hub.fail(hang=True, path="*/commit/*")
+    script = "import huggingface_hub as h; h.upload_file(path_or_fileobj=b'a', "
+    script += "path_in_repo='a.txt', repo_id='user/model')"
+    environment = {**os.environ, **hub.environment("hf_write")}
+    child = subprocess.Popen([sys.executable, "-c", script], env=environment)
+    while not hub.seen("POST", "*/commit/*")[1:]:
+        assert child.poll() is None
+        time.sleep(0.02)
+    child.kill()
+    child.wait()
+    time.sleep(0.2)
+    hub.heal()
+    assert "a.txt" not in hub.repo("model", model).files()
+
+
+def test_leaving_does_not_wait_for_what_hangs(tmp_path):
+    with Hub(tmp_path) as hub:
+        hub.create("model", "user/model")
+        hub.fail(hang=True)
+        api = HfApi(endpoint=hub.url, token="hf_write")
+        errors = []
+
+        def ask():
+            try:
+                api.model_info("user/model")
+            except httpx2.HTTPError as error:
+                errors.append(error)
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        while not hub.requests:
+            time.sleep(0.01)
+        before = time.monotonic()
+        hub.down()
+    assert time.monotonic() - before < 1
+    thread.join(timeout=5)
+    assert len(errors) == 1
+
+
+def test_a_hub_that_is_down_gives_the_cached_file_of_a_branch(hub, api, model, tmp_path):
+    options = {"endpoint": hub.url, "cache_dir": tmp_path}
+    path = hf_hub_download(model, "config.json", **options)
+    hub.down()
+    assert hf_hub_download(model, "config.json", **options) == path
+    with pytest.raises(LocalEntryNotFoundError):
+        hf_hub_download(model, "model.safetensors", local_files_only=True, **options)
+
+
+def test_no_token_is_in_the_log(hub, api, model, tmp_path):
+    hf_hub_download(
+        model, "model.safetensors", endpoint=hub.url, cache_dir=tmp_path, token="hf_read"
+    )
+    with pytest.raises(HfHubHTTPError):
+        api.whoami(token="hf_unknown_token")
+    log = repr(hub.requests)
+    assert "Bearer ***" in log
+    assert not any(token in log for token in (*hub.tokens, "hf_unknown_token"))
+
+
+def raw(hub, method, path, body=b"", **headers):
+    """A request made by hand, with the headers of the client unless others are given."""
+    usual = {"User-Agent": "unknown/None; hf_hub/2.4.0", "Authorization": "Bearer hf_write"}
+    connection = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=5)
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    connection.request(method, path, body, {**usual, **named})
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    return answer.status
+
+
+HEADER = {"key": "header", "value": {"summary": "Save", "description": ""}}
+FILE = {"key": "file", "value": {"path": "a.txt", "content": "YQ==", "encoding": "base64"}}
+LARGE = {"path": "a.npz", "algo": "sha256", "oid": WEIGHTS_SHA256, "size": 3}
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ([FILE, HEADER], "not the header"),
+        ([HEADER], "without operations"),
+        ([HEADER, {**FILE, "value": {**FILE["value"], "content": "not base64"}}], "base64"),
+        ([HEADER, {**FILE, "value": {**FILE["value"], "path": "a.npz"}}], "belongs in LFS"),
+        ([HEADER, {**FILE, "value": {**FILE["value"], "path": "../a.txt"}}], "path"),
+        ([HEADER, {"key": "lfsFile", "value": LARGE}], "size is not that of the upload"),
+        ([HEADER, {"key": "file", "value": {"path": "a.txt"}}], "fields"),
+        ([{**HEADER, "value": {**HEADER["value"], "parentCommit": "main"}}, FILE], "parentCommit"),
+    ],
+)
+def test_a_malformed_commit_is_a_violation(hub, model, lines, message):
+    body = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+    path = f"/api/models/{model}/commit/main"
+    assert raw(hub, "POST", path, body, Content_Type="application/x-ndjson") == 400
+    assert len(hub.violations) == 1 and message in hub.violations[0]
+    hub.violations.clear()
+    assert len(hub.repo("model", model).commits()) == 2
+
+
+def test_other_malformed_requests_are_violations(hub, model):
+    assert raw(hub, "GET", "/api/whoami-v3") == 501
+    assert raw(hub, "GET", f"/api/models/{model}", User_Agent="curl") == 400
+    assert raw(hub, "GET", f"/api/models/{model}", Authorization="hf_write") == 400
+    assert raw(hub, "GET", f"/api/models/{model}?full=1") == 400
+    assert raw(hub, "GET", f"/api/models/{model}?token=hf_write") == 400
+    assert raw(hub, "POST", "/api/repos/create", b'{"name": 3}', Content_Type="application/json")
+    assert raw(hub, "PUT", f"/lfs-storage/{WEIGHTS_SHA256}", b"x") == 400
+    assert len(hub.violations) == 8  # the token in an address is one of its own
+    assert "hf_write" not in repr(hub.violations) + repr(hub.requests)
+    hub.violations.clear()
+
+
+def test_a_large_file_must_be_what_was_announced(hub, api, model):
+    repo = hub.repo("model", model)
+    announced = hashlib.sha256(b"announced").hexdigest()
+    hub.tickets["t"] = (repo, announced, 9)
+    path = f"/lfs-storage/{announced}?ticket=t"
+    headers = {"User-Agent": "python"}
+    for body in (b"short", b"other one"):
+        connection = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=5)
+        connection.request("PUT", path, body, headers)
+        assert connection.getresponse().status == 400
+        connection.close()
+    assert len(hub.violations) == 2 and announced not in repo.lfs_objects
+    hub.violations.clear()
+
+
+def test_a_violation_fails_the_test_that_made_it(tmp_path):
+    with pytest.raises(AssertionError, match="unknown route"), Hub(tmp_path) as hub:
+        raw(hub, "GET", "/api/nothing")
