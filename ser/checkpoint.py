@@ -114,36 +114,37 @@ def load_snapshot(source: HubSource, folder: Path) -> Checkpoint:
 
 
 def _load_folder(folder: Path, name: str, revision: str) -> Checkpoint:
-    config = _read_config(folder / CONFIG_NAME)
+    config = _read_config(folder / CONFIG_NAME, f"{CONFIG_NAME} of {name}")
     try:
         model = config.build()
     except (ValueError, TypeError) as error:
-        raise CheckpointError(f"{folder / CONFIG_NAME}: {error}") from error
-    path = folder / WEIGHTS_NAME
+        raise CheckpointError(f"{CONFIG_NAME} of {name} does not fit: {error}") from error
     try:
-        model.load_state_dict(safetensors.torch.load_file(path), strict=True)
+        model.load_state_dict(safetensors.torch.load_file(folder / WEIGHTS_NAME), strict=True)
     except (OSError, safetensors.SafetensorError, RuntimeError) as error:
-        raise CheckpointError(f"{path} does not hold the weights of its config: {error}") from error
+        raise CheckpointError(
+            f"{WEIGHTS_NAME} of {name} does not hold the weights of its config: {error}"
+        ) from error
     return Checkpoint(model.eval(), config, name, revision, folder)
 
 
-def _read_config(path: Path) -> CheckpointConfig:
+def _read_config(path: Path, what: str) -> CheckpointConfig:
     try:
         values = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path} cannot be read: {error}") from error
+        raise CheckpointError(f"{what} cannot be read: {error}") from error
     version = values.get("format_version") if isinstance(values, dict) else None
     if version != FORMAT_VERSION:
-        raise CheckpointError(f"{path} has format version {version}; this is {FORMAT_VERSION}.")
+        raise CheckpointError(f"{what} has format version {version}; this is {FORMAT_VERSION}.")
     try:
         features, labels = FeatureConfig(**values["features"]), tuple(values["labels"])
         config = CheckpointConfig(**{**values, "features": features, "labels": labels})
     except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{path} does not describe a model: {error}") from error
+        raise CheckpointError(f"{what} does not describe a model: {error}") from error
     if config.labels != LABELS:
-        raise CheckpointError(f"{path} has labels {labels}; expected {LABELS}.")
+        raise CheckpointError(f"{what} has labels {labels}; expected {LABELS}.")
     if not (isinstance(config.temperature, int | float) and config.temperature > 0):
-        raise CheckpointError(f"{path} has temperature {config.temperature}; expected above 0.")
+        raise CheckpointError(f"{what} has temperature {config.temperature}; expected above 0.")
     return config
 
 

@@ -83,11 +83,11 @@ def fetch(source: HubSource, required: Sequence[str], optional: Sequence[str] = 
 
 def cached_folders(source: HubSource, required: Sequence[str]) -> list[Path]:
     """Return complete folders of this repository that were fetched earlier, the newest first."""
-    from huggingface_hub import scan_cache_dir
+    from huggingface_hub import constants, scan_cache_dir
     from huggingface_hub.errors import CacheNotFound
 
     try:
-        repos = scan_cache_dir().repos
+        repos = scan_cache_dir(constants.HF_HUB_CACHE).repos
     except CacheNotFound:
         return []
     revisions = [

@@ -3,14 +3,20 @@
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from hub_server import Hub
+from huggingface_hub import constants
 
+from ser import checkpoint
 from ser.audio import SAMPLE_RATE, load_audio
-from ser.checkpoint import GOLDEN_CLIP
+from ser.checkpoint import GOLDEN_CLIP, CheckpointConfig
+from ser.features import FeatureConfig
+from ser.pipeline import EmotionPipeline
 from train.corpora import CorpusError, load_corpora
 
 torch.set_num_threads(1)
@@ -67,3 +73,29 @@ def ffmpeg():
 def noise() -> np.ndarray:
     """One second of white noise, peak about 0.4."""
     return 0.1 * np.random.default_rng(0).standard_normal(SAMPLE_RATE).astype(np.float32)
+
+
+def make_checkpoint(folder: Path, seed: int = 0, **training: object) -> Path:
+    """Save a tiny untrained model with its golden answer."""
+    torch.manual_seed(seed)
+    config = CheckpointConfig(
+        "attention_lstm", {"hidden_size": 8, "n_layers": 1}, FeatureConfig(), training=training
+    )
+    checkpoint.save(folder, config.build(), config)
+    golden = EmotionPipeline(checkpoint.load(folder)).golden_answer()
+    checkpoint.save_config(folder, replace(config, golden=golden))
+    return folder
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    """A Hub on loopback, which the client in this process talks to with a token and empty cache."""
+    with Hub(tmp_path / "hub") as running:
+        monkeypatch.setattr(constants, "ENDPOINT", running.url)
+        template = running.url + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+        monkeypatch.setattr(constants, "HF_HUB_DISABLE_TELEMETRY", True)
+        monkeypatch.setenv("HF_TOKEN", "hf_write")
+        yield running
