@@ -79,14 +79,15 @@ class FeedbackDataset:
             ]
 
         def run() -> None:
-            changed = self._commit(f"Withdraw {len(rows)} recordings", change)
-            # A push that was cut off may have left a sound that no commit names; and a removal
-            # that was cut off after its commit is finished here.
-            traces = [f for f in self._lfs_files() if f.file_oid in sounds]
-            if changed or traces:
-                self.api.super_squash_history(self.repo, repo_type="dataset")
+            self._commit(f"Withdraw {len(rows)} recordings", change)
+            # Not only where this commit changed something: an earlier try may have been cut off
+            # after any of these steps. A squashed history lists its sounds no more, so it is last.
+            files = self.api.list_lfs_files(self.repo, repo_type="dataset")
+            traces = [file for file in files if file.file_oid in sounds]
             if traces:
                 self.api.permanently_delete_lfs_files(self.repo, traces, repo_type="dataset")
+            if len(self.api.list_repo_commits(self.repo, repo_type="dataset")) > 1:
+                self.api.super_squash_history(self.repo, repo_type="dataset")
 
         self._guarded(run)
 
@@ -138,9 +139,6 @@ class FeedbackDataset:
                 raise DatasetError("The Hub could not be reached.") from error
             return []
         return [json.loads(line) for line in Path(path).read_text().splitlines()]
-
-    def _lfs_files(self) -> Iterable:
-        return self.api.list_lfs_files(self.repo, repo_type="dataset")
 
     def _guarded(self, step):
         try:

@@ -231,12 +231,8 @@ def _mark_strongest_span(figure: go.Figure, prediction: "Prediction") -> None:
 
 
 def _styled_in_time(figure: go.Figure, prediction: "Prediction", height: int) -> go.Figure:
-    figure.update_xaxes(range=[0, prediction.duration_s])
-    last_row = next(reversed(list(figure.select_xaxes())))
-    last_row.update(title_text="seconds")
-    _styled(figure, height)
-    figure.update_xaxes(automargin=False)
-    return figure.update_layout(margin_b=44)
+    figure.update_xaxes(range=[0, prediction.duration_s], ticksuffix=" s")
+    return _styled(figure, height)
 
 
 def _styled(figure: go.Figure, height: int) -> go.Figure:

@@ -1,0 +1,295 @@
+"""The page and the API: a voice goes in, the expression that a machine hears in it comes out.
+
+Layout and wiring only: `ser.pipeline` judges, `ser.plots` draws and finds the words.
+"""
+
+import html
+import logging
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import gradio as gr
+import torch
+
+from ser import plots
+from ser.audio import AudioError
+from ser.checkpoint import GOLDEN_CLIP
+from ser.labels import EMOTIONS
+from ser.pipeline import EmotionPipeline, Prediction
+
+MAX_FILE_SIZE = "64mb"  # ten minutes of 16-bit mono at 48 kHz are 58 MB
+MAX_WAITING = 32  # in the queue: at two a time the last still waits only seconds
+CONCURRENT = 2  # predictions at a time, as many as a free Space has cores; each on one thread
+DELETE_AFTER_S = float(os.environ.get("SER_DELETE_AFTER_S", "600"))  # what the notice promises
+DELETE_AGE_S, SWEEP_EVERY_S = 0.8 * DELETE_AFTER_S, 0.1 * DELETE_AFTER_S  # so it is kept
+
+EXAMPLES = Path(__file__).parent / "examples"
+EMPTY = "Please record or choose a sound first."
+GONE = "This recording has been deleted by now: please record or choose it again."
+BROKEN = "Something went wrong on our side: please try again, or try another recording."
+LOG = logging.getLogger(__name__)
+
+THEME = gr.themes.Default(
+    primary_hue="violet",
+    font=["system-ui", "sans-serif"],  # the default one comes from another server
+    font_mono=["ui-monospace", "monospace"],
+).set(
+    button_primary_background_fill="*primary_600",
+    button_primary_background_fill_hover="*primary_700",
+)
+CSS = """
+.gradio-container { max-width: 1100px !important; margin: 0 auto; }
+#head .html-container, #said .html-container, #foot .html-container { padding: 0; }
+#head h1 { margin: 0 0 .5rem; }
+#head aside { border-left: 4px solid var(--primary-500); padding: .5rem .75rem;
+  background: var(--background-fill-secondary); border-radius: var(--radius-md); }
+#head aside p + p { margin: .35rem 0 0; }
+.answer { font-size: 1.25rem; line-height: 1.4; margin: .25rem 0; }
+.wrong { border-left: 4px solid #d55e00; padding-left: .75rem; }
+.warnings { margin: .25rem 0; padding-left: 1.25rem; }
+#words caption { text-align: left; white-space: nowrap; font-weight: 600; }
+#words table, #words tr, #words tr > * { border: 0 !important; width: auto; }
+#words th, #words td { padding: .15rem 1.5rem .15rem 0 !important; font-weight: normal !important; }
+.js-plotly-plot text { fill: var(--body-text-color) !important; }
+.js-plotly-plot .modebar { display: none; }
+.waveform-container { width: 0; min-width: 100%; } /* else a long sound widens the page */
+footer *, time, .playback { color: var(--body-text-color) !important; }
+@media (max-width: 600px) { div.main.app { padding: 1rem .75rem !important; } }
+"""
+# Read out to those who cannot see it appear.
+JS = "() => document.querySelector('#said').setAttribute('aria-live', 'polite')"
+
+
+@contextmanager
+def in_a_sentence() -> Iterator[None]:
+    """Turn whatever goes wrong into a gr.Error that tells whoever sent the sound what to do."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise gr.Error(GONE, print_exception=False) from error
+    except AudioError as error:
+        raise gr.Error(str(error), print_exception=False) from error
+    except Exception as error:
+        LOG.exception("A recording could not be judged")
+        raise gr.Error(BROKEN, print_exception=False) from error
+
+
+# --- words ------------------------------------------------------------------------------------
+
+
+def notice(metrics: list[dict]) -> str:
+    """Give the title, and what everybody must know before speaking."""
+    return f"""
+<h1>How does a voice sound?</h1>
+<aside aria-label="Please know">
+<p><strong>A machine estimates the <em>perceived expression</em> of a voice: how it may sound to
+others.</strong> It learned from actors speaking North American English, and errs often on other
+accents, languages and everyday speech. Not for judging people at work or in education (the EU AI
+Act prohibits that), nor for anything that matters.</p>
+<p>{accuracy(metrics)} A recording is deleted within {DELETE_AFTER_S / 60:g} minutes.</p>
+</aside>"""
+
+
+def accuracy(metrics: list[dict]) -> str:
+    """Say what was measured on speakers that the model never heard."""
+    wanted = {"scope": "recipe-crossval", "part": "test", "protocol": "emobox-6fold"}
+    row = next((row for row in metrics if wanted.items() <= row.items()), None)
+    if row is None:
+        return "Its accuracy on actors it never heard: <strong>not measured yet</strong>."
+    low, high = row["ci95"]
+    return (
+        "Of each of the eight emotions, by actors it never heard, it recognises on average "
+        f"<strong>{100 * row['ua']:.0f}&nbsp;%</strong> (95&nbsp;% interval {100 * low:.0f} to "
+        f"{100 * high:.0f}); chance is 12.5&nbsp;%, people reach 60 to 67&nbsp;%."
+    )
+
+
+def answer(prediction: Prediction) -> str:
+    """Give the sentence, and the warnings under it."""
+    warnings = "".join(f"<li>{html.escape(text)}</li>" for text in prediction.warnings)
+    warnings = f'<ul class="warnings" aria-label="Warnings">{warnings}</ul>' if warnings else ""
+    sentence = html.escape(plots.answer_sentence(prediction))
+    return f'<p class="answer">{sentence}</p>{warnings}'
+
+
+def wrong(sentence: str) -> str:
+    """Say why there is no answer."""
+    return f'<p class="answer wrong">{html.escape(sentence)}</p>'
+
+
+def in_words(prediction: Prediction) -> str:
+    """Give what the plots show, for people who cannot see them."""
+    rows = "".join(
+        f'<tr><th scope="row">{emotion.emoji} {emotion.name}</th><td>{100 * p:.1f} %</td></tr>'
+        for emotion, p in zip(EMOTIONS, prediction.probabilities, strict=True)
+    )
+    return f"""
+<p>{html.escape(plots.attention_sentence(prediction))}</p>
+<table><caption>Probability of each expression</caption><tbody>{rows}</tbody></table>"""
+
+
+# --- the page ---------------------------------------------------------------------------------
+
+
+def build(pipeline: EmotionPipeline) -> gr.Blocks:
+    """Lay out the page and wire it to the pipeline."""
+    gr.set_static_paths([EXAMPLES])  # served from where they lie, neither copied nor deleted
+    examples = sorted(EXAMPLES.glob("*.flac"))
+    model = pipeline.checkpoint
+    with gr.Blocks(
+        title="How does a voice sound?",
+        analytics_enabled=False,
+        delete_cache=(max(1, int(SWEEP_EVERY_S)), max(1, int(DELETE_AGE_S))),
+    ) as page:
+        gr.HTML(notice(model.metrics), elem_id="head")
+        with gr.Row():
+            with gr.Column(min_width=320):
+                recording = gr.Audio(
+                    sources=["microphone", "upload"],
+                    type="filepath",  # ser.audio decodes, and bounds what a file may cost
+                    label="A voice: record it, or choose a sound file",
+                    elem_id="recording",
+                    buttons=["download"],  # a share button would post the voice in public
+                )
+                button = gr.Button("Listen", variant="primary")
+            with gr.Column(min_width=320):
+                said = gr.HTML(f'<p class="answer">{EMPTY}</p>', elem_id="said")
+                bars = gr.Plot(label="Probability of each expression", visible=False)
+        gr.Examples(
+            [[str(path)] for path in examples],
+            inputs=recording,
+            example_labels=[path.stem.replace("-", " ") for path in examples],
+            label="No microphone? Synthetic voices, made by a machine (espeak-ng)",
+            cache_examples=False,
+            api_visibility="private",
+        )
+        with gr.Column(visible=False) as details:
+            moments = gr.Plot(label="When the model listened")
+            with gr.Accordion("The same in words and numbers", open=False):
+                words = gr.HTML(elem_id="words")
+            with gr.Accordion("Step by step: what the model saw, and how long it took", open=False):
+                stages = [gr.Plot() for _ in range(4)]
+        gr.HTML(
+            f"<p>Model {model.name} ({model.config.model_name}), revision {model.revision}</p>",
+            elem_id="foot",
+        )
+
+        def judge(path: str | None) -> Prediction:
+            if not path:
+                raise AudioError(EMPTY)
+            return pipeline.predict(path)
+
+        def show(path: str | None) -> dict:
+            try:
+                with in_a_sentence():
+                    prediction = judge(path)
+                    return {
+                        said: answer(prediction),
+                        bars: gr.Plot(plots.probability_bars(prediction), visible=True),
+                        details: gr.Column(visible=True),
+                        moments: plots.attention_over_waveform(prediction),
+                        words: in_words(prediction),
+                        **dict(zip(stages, stage_plots(prediction), strict=True)),
+                    }
+            except gr.Error as error:
+                hidden = gr.update(visible=False)
+                return {said: wrong(error.message), bars: hidden, details: hidden}
+
+        def predict(clip: str | None) -> dict:
+            """Judge one sound file; the answer is what `python -m ser --json` prints for it."""
+            with in_a_sentence():
+                prediction = judge(clip)
+                return {"file": Path(clip).name, **prediction.to_dict()}
+
+        # Recorded, chosen, trimmed or taken from the examples, the sound changes once.
+        gr.on(
+            [recording.change, button.click],
+            show,
+            inputs=recording,
+            outputs=[said, bars, details, moments, words, *stages],
+            show_progress_on=said,
+            trigger_mode="always_last",
+            concurrency_id="predict",
+            api_visibility="private",
+        )
+        gr.on(
+            [],
+            predict,
+            inputs=recording,
+            outputs=gr.JSON(label="answer", visible=False),
+            concurrency_id="predict",
+            api_name="predict",
+        )
+    return page
+
+
+def stage_plots(prediction: Prediction) -> list[gr.Plot]:
+    """Draw one figure a stage, labelled with its milliseconds."""
+    figures = {
+        "Waveform, read": ("audio", plots.waveform),
+        "Features, computed": ("features", plots.feature_heatmap),
+        "Attention, from the model": ("model", plots.attention),
+        "Probabilities, from the model": ("model", plots.probability_bars),
+    }
+    return [
+        gr.Plot(draw(prediction), label=f"{title} in {prediction.timings_ms[stage]:.1f} ms")
+        for title, (stage, draw) in figures.items()
+    ]
+
+
+# --- start ------------------------------------------------------------------------------------
+
+
+async def refuse_address(url: str, cache_dir: str) -> str:
+    """Stand in for Gradio's download, which would fetch any address whole into memory."""
+    raise gr.Error("Please send the sound itself, not its address.", print_exception=False)
+
+
+def sweep(folder: Path) -> None:
+    """Delete old recordings for ever; `delete_cache` alone forgets uploads that were cut off."""
+    while True:
+        try:
+            for path in folder.rglob("*"):
+                if path.is_file() and time.time() - path.stat().st_ctime >= DELETE_AGE_S:
+                    path.unlink()
+        except OSError:  # a file that vanished meanwhile, for one; the next sweep comes soon
+            LOG.warning("A sweep of the recordings was cut short", exc_info=True)
+        time.sleep(SWEEP_EVERY_S)
+
+
+def main() -> None:
+    """Load and warm the model, start the sweeper, serve until stopped."""
+    torch.set_num_threads(1)  # two predictions on one thread each beat one on two
+    # A folder of its own, since everything in it is deleted.
+    folder = Path(os.environ.get("GRADIO_TEMP_DIR", tempfile.gettempdir())) / "ser-recordings"
+    folder.mkdir(parents=True, exist_ok=True)
+    os.environ["GRADIO_TEMP_DIR"] = str(folder)
+    threading.Thread(target=sweep, args=[folder], daemon=True).start()
+
+    gr.processing_utils.async_ssrf_protected_download = refuse_address
+
+    pipeline = EmotionPipeline.from_pretrained()
+    pipeline.predict(GOLDEN_CLIP)  # the first one is slow, and no visitor waits for it
+    page = build(pipeline)
+    page.queue(max_size=MAX_WAITING, default_concurrency_limit=CONCURRENT)
+    page.launch(
+        theme=THEME,
+        css=CSS,
+        js=JS,
+        max_file_size=MAX_FILE_SIZE,
+        enable_monitoring=False,  # else a page tells everybody what is asked
+        run_history=False,  # else voices stay in the browser
+        ssr_mode=False,  # else it depends on whether node is there
+        show_error=False,  # only sentences of ours reach a visitor, never an exception's text
+        share=False,
+        footer_links=["api", "gradio", "settings"],
+    )
+
+
+if __name__ == "__main__":
+    main()
