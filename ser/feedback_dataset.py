@@ -41,6 +41,10 @@ class FeedbackDataset:
         self.repo = repo
         self.api = HfApi()
 
+    def head(self) -> str:
+        """Commit of the main branch."""
+        return self._guarded(self._head)
+
     def read(self) -> list[dict]:
         """Every row of metadata.jsonl."""
         return self._guarded(lambda: self._rows(self._head()))

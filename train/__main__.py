@@ -1,4 +1,4 @@
-"""`python -m train prepare | fit | crossval | evaluate | embed | publish | report`."""
+"""From corpora to a published checkpoint and back from what visitors share."""
 
 import argparse
 import sys
@@ -7,6 +7,7 @@ from pathlib import Path
 from ser.audio import AudioError
 from ser.checkpoint import CheckpointError
 from train.corpora import CorpusError
+from train.recipe import Recipe, load_recipe
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -26,11 +27,15 @@ def _prepare(options: argparse.Namespace) -> None:
     prepare.prepare(options.url)
 
 
+def _recipe(options: argparse.Namespace) -> Recipe:
+    recipe = load_recipe(options.recipe)
+    return recipe.on_corpora(options.corpora.split(",")) if options.corpora else recipe
+
+
 def _fit(options: argparse.Namespace) -> None:
     from train import runs
-    from train.recipe import load_recipe
 
-    recipe = load_recipe(options.recipe)
+    recipe = _recipe(options)
     folder = options.output or runs.run_folder(
         runs.RUNS / recipe.name / options.protocol, options.fold, options.seed
     )
@@ -40,10 +45,9 @@ def _fit(options: argparse.Namespace) -> None:
 
 def _crossval(options: argparse.Namespace) -> None:
     from train import runs
-    from train.recipe import load_recipe
 
     rows = runs.crossval(
-        load_recipe(options.recipe),
+        _recipe(options),
         options.protocol,
         range(options.seeds),
         options.folds,
@@ -58,6 +62,24 @@ def _evaluate(options: argparse.Namespace) -> None:
     from train import runs
 
     _print_rows(runs.evaluate_run(options.run_folder))
+
+
+def _fetch_feedback(options: argparse.Namespace) -> None:
+    from train import feedback
+
+    print(f"Fetched into {feedback.fetch(options.repo)}.")
+
+
+def _review_feedback(_: argparse.Namespace) -> None:
+    from train import feedback
+
+    print(f"{feedback.review()} recordings are left to review.")
+
+
+def _deploy_space(options: argparse.Namespace) -> None:
+    from train import deploy
+
+    deploy.deploy(options.repo, options.model, options.feedback_repo, dry_run=options.dry_run)
 
 
 def _embed(options: argparse.Namespace) -> None:
@@ -143,6 +165,22 @@ def _parser() -> argparse.ArgumentParser:
     publish.add_argument("--force", action="store_true", help="even if it is worse")
     publish.set_defaults(run=_publish)
 
+    fetch = commands.add_parser("fetch-feedback", help="bring the shared recordings here")
+    fetch.add_argument("--repo", required=True, metavar="USER/DATASET")
+    fetch.set_defaults(run=_fetch_feedback)
+
+    review = commands.add_parser("review-feedback", help="accept, relabel or reject each of them")
+    review.set_defaults(run=_review_feedback)
+
+    deploy = commands.add_parser("deploy-space", help="upload what a Space needs, and nothing else")
+    deploy.add_argument("--repo", required=True, metavar="USER/SPACE")
+    deploy.add_argument("--model", metavar="USER/NAME@REVISION", help="its variable SER_MODEL")
+    deploy.add_argument(
+        "--feedback-repo", metavar="USER/DATASET", help="its variable SER_FEEDBACK_REPO"
+    )
+    deploy.add_argument("--dry-run", action="store_true", help="only say what would be uploaded")
+    deploy.set_defaults(run=_deploy_space)
+
     report = commands.add_parser("report", help="write the figures of README.md from metrics.json")
     report.add_argument("--check", action="store_true", help="only say whether it is up to date")
     report.set_defaults(run=_report)
@@ -152,6 +190,9 @@ def _parser() -> argparse.ArgumentParser:
 def _add_recipe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--recipe", default="founding", help="a name in train/recipes, or a TOML file"
+    )
+    parser.add_argument(
+        "--corpora", help="train on these, comma-separated, instead of the recipe's own"
     )
     parser.add_argument("--protocol", default="emobox-6fold", help="a name in train/splits.py")
 

@@ -91,7 +91,17 @@ def ravdess(root: Path) -> list[Utterance]:
     return found
 
 
-CORPORA: dict[str, Callable[[Path], list[Utterance]]] = {"ravdess": ravdess}
+def feedback(root: Path) -> list[Utterance]:
+    """Recordings shared by visitors: see `train.feedback`."""
+    from train.feedback import utterances  # which knows Utterance, and loads a voice detector
+
+    return utterances(root)
+
+
+CORPORA: dict[str, Callable[[Path], list[Utterance]]] = {"ravdess": ravdess, "feedback": feedback}
+
+
+HOW_TO_GET = {"ravdess": "prepare", "feedback": "fetch-feedback` and `review-feedback"}
 
 
 def load_corpora(names: Iterable[str], root: Path | None = None) -> list[Utterance]:
@@ -107,8 +117,8 @@ def load_corpora(names: Iterable[str], root: Path | None = None) -> list[Utteran
         found = CORPORA[name](root)
         if not found:
             raise CorpusError(
-                f"No {name} clips under {root}: run `python -m train prepare`, or set SER_DATA to "
-                f"the folder that holds {name}/."
+                f"No {name} clips under {root}: run `python -m train {HOW_TO_GET[name]}`, or set "
+                f"SER_DATA to the folder that holds {name}/."
             )
         utterances += sorted(found, key=lambda utterance: utterance.stem)
     return utterances

@@ -1,7 +1,8 @@
 """One TOML file an experiment. `base = "name"` makes a recipe a delta of a few lines."""
 
 import tomllib
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,12 @@ class Recipe:
     features: FeatureConfig
     augment: AugmentConfig
     train: TrainConfig
+
+    def on_corpora(self, corpora: Sequence[str]) -> "Recipe":
+        """Return the same recipe trained on other corpora, under a name that says so."""
+        more = "+".join(c for c in corpora if c not in self.corpora)
+        name = f"{self.name}+{more}" if more else self.name
+        return replace(self, name=name, corpora=tuple(corpora))
 
 
 def load_recipe(name: str) -> Recipe:

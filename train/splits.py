@@ -5,7 +5,7 @@ the split the same model scores 10 to 20 points higher.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.model_selection import train_test_split
@@ -138,11 +138,27 @@ PROTOCOLS: dict[str, Callable[[Sequence[Utterance], int], list[Split]]] = {
 SPEAKER_DEPENDENT = {"random-70-15-15"}
 
 
+MEASURED = "ravdess"  # the corpus that the protocols are about
+
+
 def make_splits(protocol: str, utterances: Sequence[Utterance], seed: int) -> list[Split]:
-    """All folds of a named protocol; ValueError for an unknown name."""
+    """All folds of a named protocol; ValueError for an unknown name.
+
+    Utterances of other corpora are training data only, and never of a speaker who is held out.
+    """
     if protocol not in PROTOCOLS:
         raise ValueError(f"Unknown protocol {protocol!r}: choose from {sorted(PROTOCOLS)}.")
-    return PROTOCOLS[protocol](utterances, seed)
+    measured = [u for u in utterances if u.corpus == MEASURED]
+    others = [u for u in utterances if u.corpus != MEASURED]
+    splits = PROTOCOLS[protocol](measured, seed)
+    return [_with_more_to_learn(split, others) for split in splits] if others else splits
+
+
+def _with_more_to_learn(split: Split, others: Sequence[Utterance]) -> Split:
+    held_out = {u.speaker for u in (*split.validation, *split.test)}
+    more = tuple(u for u in others if u.speaker not in held_out)
+    apart = split.protocol not in SPEAKER_DEPENDENT
+    return _checked(replace(split, train=split.train + more), speakers_apart=apart)
 
 
 def _checked(split: Split, speakers_apart: bool) -> Split:
