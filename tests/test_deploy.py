@@ -23,9 +23,7 @@ def test_the_files_are_enough_to_answer(tmp_path):
     for name, path in deploy.space_files().items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(path.read_bytes())
-    code = (
-        "import app; from ser.pipeline import EmotionPipeline as E; app.build(E.from_pretrained())"
-    )
+    code = "import app, ser.pipeline as p; app.build(p.EmotionPipeline.from_pretrained())"
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -38,7 +36,8 @@ def test_one_commit_what_is_stale_goes_and_variables_are_set(hub, capsys):
     assert main([*arguments, "--feedback-repo", "user/voices"]) == 0
     assert set(repo.files("main")) - deploy.KEPT == set(deploy.space_files())
     assert repo.files("main")["app.py"] == (deploy.ROOT / "app.py").read_bytes()
-    assert repo.variables == {"SER_MODEL": "user/voice@v1", "SER_FEEDBACK_REPO": "user/voices"}
+    variables = {name: entry["value"] for name, entry in repo.variables.items()}
+    assert variables == {"SER_MODEL": "user/voice@v1", "SER_FEEDBACK_REPO": "user/voices"}
     assert repo.secrets == {}
     assert len(hub.seen("POST", "*/commit/*")) == 1
     out = capsys.readouterr().out

@@ -8,7 +8,15 @@ from huggingface_hub.errors import HfHubHTTPError, HTTPError, RepositoryNotFound
 
 ROOT = Path(__file__).parent.parent
 PATTERNS = (
-    *("*.py", "README.md", "LICENSE", "requirements.txt", "pre-requirements.txt", "packages.txt"),
+    *(
+        "*.py",
+        "*.css",
+        "README.md",
+        "LICENSE",
+        "requirements.txt",
+        "pre-requirements.txt",
+        "packages.txt",
+    ),
     *("ser/**/*.py", "ser/golden.flac", "ser/weights/*", "examples/*.flac"),
 )
 KEPT = {".gitattributes"}  # the Hub's own
