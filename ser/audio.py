@@ -147,12 +147,12 @@ def _load_path(path: Path) -> np.ndarray:
     if not path.exists():
         raise FileNotFoundError(f"There is no file {path}.")
     if not path.is_file():
-        raise UnreadableAudioError(f"{path} is not a file.")
+        raise UnreadableAudioError("This is a folder, not a sound file.")
     try:
         with path.open("rb") as file:
             head = file.read(64)
     except OSError as error:
-        raise UnreadableAudioError(f"{path} cannot be opened: {error.strerror}.") from error
+        raise UnreadableAudioError(f"The file cannot be opened: {error.strerror}.") from error
     if not head:
         raise EmptyAudioError("The file is empty: please record or choose another one.")
     reads_directly, ffmpeg_format = _sniff(head)
