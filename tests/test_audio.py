@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from ser import audio
+from ser import audio, decoders
 from ser.audio import SAMPLE_RATE, load_audio
 
 ROOT = Path(__file__).parent.parent
@@ -167,7 +167,7 @@ def test_ffmpeg_is_killed_at_its_deadline(tmp_path, ffmpeg, monkeypatch):
     fake.write_text("#!/bin/sh\nexec sleep 321\n")
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", str(fake.parent), prepend=":")
-    monkeypatch.setattr(audio, "FFMPEG_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(decoders, "FFMPEG_TIMEOUT_S", 0.5)
     start = time.monotonic()
     with pytest.raises(audio.UnreadableAudioError, match="stopped"):
         load_audio(path)

@@ -1,0 +1,180 @@
+"""Containers -> blocks of samples: libsndfile where it can, else ffmpeg on a short lead.
+
+ffmpeg is told the container (never left to guess), may open nothing but that file, reads nothing
+from the terminal, and is dead when its time is up or the reader is done.
+"""
+
+import io
+import json
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from ser.audio_errors import UnreadableAudioError
+
+BLOCK_FRAMES = 65_536  # decoded at a time
+UNKNOWN_FRAMES = 2**62  # libsndfile's way to say that a streamed FLAC does not tell its length
+FFMPEG_TIMEOUT_S = 60.0
+DAMAGED = "The file cannot be decoded: it is damaged or not a sound file. Please export it anew."
+
+
+@dataclass(frozen=True)
+class Stream:
+    """What a header says, and the samples behind it: float32 blocks of (n, n_channels).
+
+    `n_frames` is None where the container does not tell its length; it may also lie.
+    """
+
+    rate_hz: int
+    n_channels: int
+    n_frames: int | None
+    blocks: Iterator[np.ndarray]
+
+
+def sniff(head: bytes) -> tuple[bool, str]:
+    """Tell from the first bytes whether libsndfile reads this, and ffmpeg's name for it.
+
+    Raises UnreadableAudioError for what is no container known here.
+    """
+    if head[:4] in (b"RIFF", b"RF64") and head[8:12] == b"WAVE":
+        return True, "wav"
+    if head[:4] == b"fLaC":
+        return True, "flac"
+    if head[:4] == b"OggS":
+        return True, "ogg"
+    if head[:3] == b"ID3":
+        return True, "mp3"
+    if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
+        return True, "aiff"
+    if head[:4] == b"caff":
+        return True, "caf"
+    if head[:4] == b".snd":
+        return True, "au"
+    if head[4:8] == b"ftyp":
+        return False, "mov"  # M4A, MP4, 3GP
+    if head[:4] == b"\x1aE\xdf\xa3":
+        return False, "matroska"  # WebM
+    if head[:6] == b"#!AMR\n" or head[:9] == b"#!AMR-WB\n":
+        return False, "amr"
+    if head[:4] == b"\x30\x26\xb2\x75":
+        return False, "asf"  # WMA
+    if len(head) > 1 and head[0] == 0xFF:
+        if head[1] & 0xF6 == 0xF0:
+            return False, "aac"
+        if head[1] & 0xE0 == 0xE0:
+            return True, "mp3"
+    raise UnreadableAudioError(
+        "This is not a sound file known here: please send WAV, FLAC, OGG, MP3, M4A or WebM."
+    )
+
+
+@contextmanager
+def open_directly(file: Path | io.BytesIO) -> Iterator[Stream]:
+    """Open with libsndfile; soundfile.LibsndfileError, also between blocks, where it cannot."""
+    with soundfile.SoundFile(file) as sound:
+        n_frames = sound.frames if sound.frames < UNKNOWN_FRAMES else None
+        yield Stream(sound.samplerate, sound.channels, n_frames, _soundfile_blocks(sound))
+
+
+def _soundfile_blocks(sound: soundfile.SoundFile) -> Iterator[np.ndarray]:
+    while len(block := sound.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
+        yield block
+
+
+def has_ffmpeg() -> bool:
+    """Whether ffmpeg and its prober are installed."""
+    return bool(shutil.which("ffmpeg") and shutil.which("ffprobe"))
+
+
+@contextmanager
+def open_with_ffmpeg(path: Path, demuxer: str, max_s: float) -> Iterator[Stream]:
+    """Open with ffmpeg, for at most `max_s` seconds; UnreadableAudioError where it cannot."""
+    rate_hz, n_channels, duration_s = _probe(path, demuxer)
+    command = _command("ffmpeg", path, demuxer)
+    command += ["-map", "0:a:0", "-t", str(max_s), "-f", "f32le"]
+    command += ["-ac", str(n_channels), "-ar", str(rate_hz), "pipe:1"]
+    n_frames = None if duration_s is None else round(duration_s * rate_hz)
+    with _Child(command) as child:
+        yield Stream(rate_hz, n_channels, n_frames, child.float_blocks(n_channels))
+
+
+def _command(program: str, path: Path, demuxer: str) -> list[str]:
+    command = [program, "-v", "error", "-protocol_whitelist", "file", "-f", demuxer]
+    if program == "ffmpeg":
+        command[1:1] = ["-nostdin", "-threads", "1"]
+    return [*command, "-i", f"file:{path.resolve()}"]
+
+
+def _probe(path: Path, demuxer: str) -> tuple[int, int, float | None]:
+    """Ask ffprobe for rate, channels and (where the container says so) duration in seconds."""
+    command = _command("ffprobe", path, demuxer)
+    command += ["-select_streams", "a:0", "-of", "json"]
+    command += ["-show_entries", "stream=sample_rate,channels:format=duration"]
+    with _Child(command) as child:
+        answer = child.read_all()
+    try:
+        found = json.loads(answer)
+        stream = found["streams"][0]
+        duration = found.get("format", {}).get("duration")
+        return int(stream["sample_rate"]), int(stream["channels"]), duration and float(duration)
+    except (ValueError, KeyError, IndexError) as error:
+        raise UnreadableAudioError(DAMAGED) from error
+
+
+class _Child:
+    """A child process whose output is read until a deadline, and which is dead afterwards."""
+
+    def __init__(self, command: list[str]):
+        self.command = command
+        self.timed_out = False
+
+    def __enter__(self) -> "_Child":
+        self.process = subprocess.Popen(
+            self.command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        self.timer = threading.Timer(FFMPEG_TIMEOUT_S, self._on_deadline)
+        self.timer.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.timer.cancel()
+        self.process.kill()
+        self.process.stdout.close()
+        self.process.wait()
+
+    def _on_deadline(self) -> None:
+        self.timed_out = True
+        self.process.kill()
+
+    def read_all(self) -> bytes:
+        data = self.process.stdout.read(1 << 20)
+        self._check_end()
+        return data
+
+    def float_blocks(self, n_channels: int) -> Iterator[np.ndarray]:
+        """Raw little-endian float32 on standard output -> blocks of (n, n_channels)."""
+        n_bytes = BLOCK_FRAMES * n_channels * 4
+        while data := self.process.stdout.read(n_bytes):
+            whole = len(data) - len(data) % (4 * n_channels)
+            yield np.frombuffer(data[:whole], "<f4").reshape(-1, n_channels)
+        self._check_end()
+
+    def _check_end(self) -> None:
+        status = self.process.wait()
+        if self.timed_out:
+            raise UnreadableAudioError(
+                f"Decoding took over {FFMPEG_TIMEOUT_S:.0f} s and was stopped: please send a "
+                "shorter recording, or WAV, FLAC, OGG or MP3."
+            )
+        if status != 0:
+            raise UnreadableAudioError(DAMAGED)
