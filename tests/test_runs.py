@@ -5,12 +5,11 @@ import json
 
 import numpy as np
 import pytest
-import soundfile
 import torch
+from conftest import TINY
 from safetensors.torch import load_file
 
 from ser import checkpoint
-from ser.audio import SAMPLE_RATE
 from ser.labels import LABELS
 from ser.pipeline import EmotionPipeline
 from train import loop, runs
@@ -21,40 +20,11 @@ from train.embed import embed
 from train.recipe import load_recipe
 from train.splits import Split, make_splits
 
-TINY = """
-base = "founding"
-[model]
-hidden_size = 8
-n_layers = 1
-dropout = 0.2
-[augment]
-copies = 1
-[train]
-max_epochs = 2
-"""
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    """RAVDESS in small: 24 actors, 8 emotions, one noisy tone each, its pitch the emotion's."""
-    root = tmp_path_factory.mktemp("data")
-    rng = np.random.default_rng(0)
-    t = np.arange(int(0.5 * SAMPLE_RATE)) / SAMPLE_RATE
-    for actor in range(1, 25):
-        folder = root / "ravdess" / f"Actor_{actor:02d}"
-        folder.mkdir(parents=True)
-        for code in range(1, 9):
-            sweep = np.sin(2 * np.pi * (100 * code + 10 * actor) * t * (1 + code * t))
-            samples = 0.3 * sweep + 0.01 * rng.standard_normal(len(t))
-            path = folder / f"03-01-{code:02d}-01-01-01-{actor:02d}.wav"
-            soundfile.write(path, samples, SAMPLE_RATE)
-    return root
-
 
 @pytest.fixture(autouse=True)
-def surroundings(corpus, tmp_path, tmp_path_factory, monkeypatch):
-    monkeypatch.setenv("SER_DATA", str(corpus))
-    monkeypatch.setenv("SER_CACHE", str(corpus / "cache"))
+def surroundings(small_ravdess, tmp_path, monkeypatch):
+    monkeypatch.setenv("SER_DATA", str(small_ravdess))
+    monkeypatch.setenv("SER_CACHE", str(small_ravdess / "cache"))
     monkeypatch.chdir(tmp_path)
 
 
