@@ -5,6 +5,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parent.parent
 PINNED = re.compile(r"[A-Za-z0-9_-]+==[\w.]+")
@@ -30,12 +31,28 @@ def test_extras_are_pinned_and_a_space_does_not_install_them():
         assert not set(extra) & set(lines("requirements.txt"))
 
 
-def test_the_spaces_header_names_the_gradio_that_is_required():
-    header = re.match(r"---\n(.*?)\n---\n", (ROOT / "README.md").read_text(), re.DOTALL)[1]
-    version = re.search(r"^sdk_version: (.+)$", header, re.MULTILINE)[1]
-    assert f"gradio=={version}" in lines("requirements.txt")
-    assert "app_file: app.py" in header and 'python_version: "3.12"' in header
-    assert len(re.search(r"^short_description: (.+)$", header, re.MULTILINE)[1]) <= 60
+# https://huggingface.co/docs/hub/spaces-config-reference
+DOCUMENTED_KEYS = {
+    *("title", "emoji", "colorFrom", "colorTo", "sdk", "python_version", "sdk_version", "app_file"),
+    *("suggested_hardware", "suggested_storage", "app_port", "base_path", "fullWidth", "header"),
+    *("short_description", "models", "datasets", "tags", "thumbnail", "pinned", "license"),
+    *("hf_oauth", "hf_oauth_scopes", "hf_oauth_expiration_minutes", "disable_embedding"),
+    *("startup_duration_timeout", "custom_headers", "preload_from_hub"),
+}
+COLORS = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
+
+
+def test_the_spaces_header_is_complete_and_agrees_with_the_files():
+    text = re.match(r"---\n(.*?)\n---\n", (ROOT / "README.md").read_text(), re.DOTALL)[1]
+    header = yaml.safe_load(text)
+    assert set(header) <= DOCUMENTED_KEYS
+    assert set(header) >= {"title", "emoji", "sdk", "license", "tags"}
+    assert {header["colorFrom"], header["colorTo"]} <= COLORS
+    assert header["sdk"] == "gradio"
+    assert f"gradio=={header['sdk_version']}" in lines("requirements.txt")
+    assert header["python_version"] == "3.12"  # text: 3.10 would be read as 3.1
+    assert (ROOT / header["app_file"]).is_file()
+    assert len(header["short_description"]) <= 60
 
 
 def test_every_file_the_readme_maps_is_there():
