@@ -16,11 +16,14 @@ from pathlib import Path
 import gradio as gr
 import torch
 
-from ser import plots
+from ser import feedback, plots
 from ser.audio import AudioError
 from ser.checkpoint import GOLDEN_CLIP
+from ser.feedback import Feedback
 from ser.labels import EMOTIONS
 from ser.pipeline import EmotionPipeline, Prediction
+from ser.serving import serve
+from sharing import sharing_panel
 
 MAX_FILE_SIZE = "64mb"  # ten minutes of 16-bit mono at 48 kHz are 58 MB
 MAX_WAITING = 32  # in the queue: at two a time the last still waits only seconds
@@ -29,6 +32,7 @@ DELETE_AFTER_S = float(os.environ.get("SER_DELETE_AFTER_S", "600"))  # what the 
 DELETE_AGE_S, SWEEP_EVERY_S = 0.8 * DELETE_AFTER_S, 0.1 * DELETE_AFTER_S  # so it is kept
 
 EXAMPLES = Path(__file__).parent / "examples"
+CSS = Path(__file__).parent / "app.css"
 EMPTY = "Please record or choose a sound first."
 GONE = "This recording has been deleted by now: please record or choose it again."
 BROKEN = "Something went wrong on our side: please try again, or try another recording."
@@ -42,25 +46,6 @@ THEME = gr.themes.Default(
     button_primary_background_fill="*primary_600",
     button_primary_background_fill_hover="*primary_700",
 )
-CSS = """
-.gradio-container { max-width: 1100px !important; margin: 0 auto; }
-#head .html-container, #said .html-container, #foot .html-container { padding: 0; }
-#head h1 { margin: 0 0 .5rem; }
-#head aside { border-left: 4px solid var(--primary-500); padding: .5rem .75rem;
-  background: var(--background-fill-secondary); border-radius: var(--radius-md); }
-#head aside p + p { margin: .35rem 0 0; }
-.answer { font-size: 1.25rem; line-height: 1.4; margin: .25rem 0; }
-.wrong { border-left: 4px solid #d55e00; padding-left: .75rem; }
-.warnings { margin: .25rem 0; padding-left: 1.25rem; }
-#words caption { text-align: left; white-space: nowrap; font-weight: 600; }
-#words table, #words tr, #words tr > * { border: 0 !important; width: auto; }
-#words th, #words td { padding: .15rem 1.5rem .15rem 0 !important; font-weight: normal !important; }
-.js-plotly-plot text { fill: var(--body-text-color) !important; }
-.js-plotly-plot .modebar { display: none; }
-.waveform-container { width: 0; min-width: 100%; } /* else a long sound widens the page */
-footer *, time, .playback { color: var(--body-text-color) !important; }
-@media (max-width: 600px) { div.main.app { padding: 1rem .75rem !important; } }
-"""
 # Read out to those who cannot see it appear.
 JS = "() => document.querySelector('#said').setAttribute('aria-live', 'polite')"
 
@@ -82,8 +67,13 @@ def in_a_sentence() -> Iterator[None]:
 # --- words ------------------------------------------------------------------------------------
 
 
-def notice(metrics: list[dict]) -> str:
-    """Give the title, and what everybody must know before speaking."""
+def notice(metrics: list[dict], instead: str | None, is_shared: bool) -> str:
+    """Give the title, and what everybody must know before speaking.
+
+    `instead` tells which model answers where it is not the one asked for.
+    """
+    unless = ", unless you share it" if is_shared else ""
+    instead = f"<p><strong>Note:</strong> {html.escape(instead)}</p>" if instead else ""
     return f"""
 <h1>How does a voice sound?</h1>
 <aside aria-label="Please know">
@@ -91,7 +81,8 @@ def notice(metrics: list[dict]) -> str:
 others.</strong> It learned from actors speaking North American English, and errs often on other
 accents, languages and everyday speech. Not for judging people at work or in education (the EU AI
 Act prohibits that), nor for anything that matters.</p>
-<p>{accuracy(metrics)} A recording is deleted within {DELETE_AFTER_S / 60:g} minutes.</p>
+<p>{accuracy(metrics)} A recording is deleted within {DELETE_AFTER_S / 60:g} minutes{unless}.</p>
+{instead}
 </aside>"""
 
 
@@ -136,8 +127,10 @@ def in_words(prediction: Prediction) -> str:
 # --- the page ---------------------------------------------------------------------------------
 
 
-def build(pipeline: EmotionPipeline) -> gr.Blocks:
-    """Lay out the page and wire it to the pipeline."""
+def build(
+    pipeline: EmotionPipeline, instead: str | None = None, shared: Feedback | None = None
+) -> gr.Blocks:
+    """Lay out the page, wire it to the pipeline and to the queue of shared recordings, if any."""
     gr.set_static_paths([EXAMPLES])  # served from where they lie, neither copied nor deleted
     examples = sorted(EXAMPLES.glob("*.flac"))
     model = pipeline.checkpoint
@@ -146,7 +139,8 @@ def build(pipeline: EmotionPipeline) -> gr.Blocks:
         analytics_enabled=False,
         delete_cache=(max(1, int(SWEEP_EVERY_S)), max(1, int(DELETE_AGE_S))),
     ) as page:
-        gr.HTML(notice(model.metrics), elem_id="head")
+        judged = gr.State()  # the path of the recording whose answer shows
+        gr.HTML(notice(model.metrics, instead, shared is not None), elem_id="head")
         with gr.Row():
             with gr.Column(min_width=320):
                 recording = gr.Audio(
@@ -174,21 +168,28 @@ def build(pipeline: EmotionPipeline) -> gr.Blocks:
                 words = gr.HTML(elem_id="words")
             with gr.Accordion("Step by step: what the model saw, and how long it took", open=False):
                 stages = [gr.Plot() for _ in range(4)]
+
+        def judge(path: str | None) -> Prediction:
+            with in_a_sentence():
+                if not path:
+                    raise AudioError(EMPTY)
+                return pipeline.predict(path)
+
+        if shared:
+            sharing_panel(shared, judge, recording, judged)
         gr.HTML(
-            f"<p>Model {model.name} ({model.config.model_name}), revision {model.revision}</p>",
+            f"<p>Model {html.escape(model.name)} ({model.config.model_name}), "
+            f"revision {model.revision}</p>",
             elem_id="foot",
         )
 
-        def judge(path: str | None) -> Prediction:
-            if not path:
-                raise AudioError(EMPTY)
-            return pipeline.predict(path)
-
         def show(path: str | None) -> dict:
             try:
+                prediction = judge(path)
                 with in_a_sentence():
-                    prediction = judge(path)
                     return {
+                        # A machine's voice is nothing to share.
+                        judged: None if Path(path).is_relative_to(EXAMPLES) else path,
                         said: answer(prediction),
                         bars: gr.Plot(plots.probability_bars(prediction), visible=True),
                         details: gr.Column(visible=True),
@@ -198,20 +199,19 @@ def build(pipeline: EmotionPipeline) -> gr.Blocks:
                     }
             except gr.Error as error:
                 hidden = gr.update(visible=False)
-                return {said: wrong(error.message), bars: hidden, details: hidden}
+                return {said: wrong(error.message), bars: hidden, details: hidden, judged: None}
 
         def predict(clip: str | None) -> dict:
             """Judge one sound file; the answer is what `python -m ser --json` prints for it."""
-            with in_a_sentence():
-                prediction = judge(clip)
-                return {"file": Path(clip).name, **prediction.to_dict()}
+            prediction = judge(clip)
+            return {"file": Path(clip).name, **prediction.to_dict()}
 
         # Recorded, chosen, trimmed or taken from the examples, the sound changes once.
         gr.on(
             [recording.change, button.click],
             show,
             inputs=recording,
-            outputs=[said, bars, details, moments, words, *stages],
+            outputs=[said, bars, details, moments, words, *stages, judged],
             show_progress_on=said,
             trigger_mode="always_last",
             concurrency_id="predict",
@@ -263,7 +263,7 @@ def sweep(folder: Path) -> None:
 
 
 def main() -> None:
-    """Load and warm the model, start the sweeper, serve until stopped."""
+    """Load and warm the model, start the sweeper and the sharing, serve until stopped."""
     torch.set_num_threads(1)  # two predictions on one thread each beat one on two
     # A folder of its own, since everything in it is deleted.
     folder = Path(os.environ.get("GRADIO_TEMP_DIR", tempfile.gettempdir())) / "ser-recordings"
@@ -273,13 +273,16 @@ def main() -> None:
 
     gr.processing_utils.async_ssrf_protected_download = refuse_address
 
-    pipeline = EmotionPipeline.from_pretrained()
-    pipeline.predict(GOLDEN_CLIP)  # the first one is slow, and no visitor waits for it
-    page = build(pipeline)
+    served = serve(os.environ.get("SER_MODEL"))
+    served.pipeline.predict(GOLDEN_CLIP)  # the first one is slow, and no visitor waits for it
+    shared = feedback.from_environment()
+    if shared:
+        shared.start()
+    page = build(served.pipeline, served.notice, shared)
     page.queue(max_size=MAX_WAITING, default_concurrency_limit=CONCURRENT)
     page.launch(
         theme=THEME,
-        css=CSS,
+        css_paths=CSS,
         js=JS,
         max_file_size=MAX_FILE_SIZE,
         enable_monitoring=False,  # else a page tells everybody what is asked

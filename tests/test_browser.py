@@ -1,50 +1,28 @@
 """The page in headless Chromium, whose microphone plays an example."""
 
-import shutil
 import time
 from collections.abc import Iterator
 
 import pytest
 import soundfile
 import soxr
-from app_server import EXAMPLES, ROOT, running_app
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from app_server import DESKTOP, EXAMPLES, PHONE, SCREENSHOTS, choose, chromium, running_app
+from playwright.sync_api import Browser, Page, expect
 
 from ser.labels import LABELS
 
 SPOKEN = EXAMPLES / "middle-and-lively.flac"
-SCREENSHOTS = ROOT / "screenshots"
 MICROPHONE_HZ = 48_000
-DESKTOP = {"width": 1280, "height": 900}
-PHONE = {"width": 390, "height": 844}
-SWITCHES = [
-    "--no-sandbox",  # the tests may run as root
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--use-fake-ui-for-media-stream",
-    "--use-fake-device-for-media-stream",
-]
 SENTENCE = "Perceived expression:"
 
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory) -> Iterator[Browser]:
-    chromium = shutil.which("chromium")
-    if not chromium:
-        pytest.skip("chromium is not installed")
     spoken = tmp_path_factory.mktemp("microphone") / "spoken.wav"
     samples, rate_hz = soundfile.read(SPOKEN)
     soundfile.write(spoken, soxr.resample(samples, rate_hz, MICROPHONE_HZ), MICROPHONE_HZ)
-    switches = [*SWITCHES, f"--use-file-for-fake-audio-capture={spoken}"]
-    SCREENSHOTS.mkdir(exist_ok=True)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=switches)
+    with chromium(f"--use-file-for-fake-audio-capture={spoken}") as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -70,12 +48,6 @@ def predictions(page: Page) -> list[str]:
     asked: list[str] = []
     page.on("request", lambda r: asked.append(r.url) if r.url.find("queue/join") > 0 else None)
     return asked
-
-
-def choose(page: Page, path) -> None:
-    if not page.locator("input[type=file]").count():
-        page.get_by_label("Upload").first.click()
-    page.locator("input[type=file]").first.set_input_files(path)
 
 
 def charts(page: Page):
