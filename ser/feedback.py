@@ -56,7 +56,7 @@ class Feedback:
     it is gone from the Hub and its history, then "withdrawn"; "unknown" for any other receipt.
     """
 
-    def __init__(self, dataset: FeedbackDataset, folder: Path, push_every_s: float | None = None):
+    def __init__(self, dataset: FeedbackDataset, folder: Path, push_every_s: float = PUSH_EVERY_S):
         self.dataset = dataset
         self.folder = folder
         self.journal = Journal(folder / "journal.jsonl")
@@ -172,8 +172,7 @@ class Feedback:
                 self._finish(row, "withdrawing", "withdrawn")
 
     def _run(self) -> None:
-        every_s = self.push_every_s or PUSH_EVERY_S
-        wait_s = every_s
+        wait_s = self.push_every_s
         while not self.stopping:
             self.wake.wait(wait_s)
             self.wake.clear()
@@ -181,7 +180,7 @@ class Feedback:
                 return
             try:
                 self.sync()
-                wait_s = every_s
+                wait_s = self.push_every_s
             except DatasetError as error:
                 wait_s = min(2 * wait_s, MAX_WAIT_S)
                 LOG.warning("%s Recordings stay queued; next try in %.0f s.", error, wait_s)
@@ -252,7 +251,7 @@ def from_environment() -> Feedback | None:
     if not repo or not get_token():
         return None
     folder = os.environ.get("SER_FEEDBACK_DIR") or Path.home() / ".cache/ser/feedback"
-    push_every_s = float(os.environ.get("SER_FEEDBACK_PUSH_S") or PUSH_EVERY_S)  # for tests
+    push_every_s = float(os.environ.get("SER_FEEDBACK_PUSH_S") or PUSH_EVERY_S)
     return Feedback(FeedbackDataset(repo), Path(folder).expanduser(), push_every_s)
 
 

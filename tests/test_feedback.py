@@ -179,8 +179,8 @@ def test_nothing_is_sent_to_a_public_dataset(hub, queue, prediction):
     assert not hub.seen("POST", "*/commit/*")
 
 
-def test_the_thread_carries_it_and_tries_again(hub, queue, prediction, monkeypatch):
-    monkeypatch.setattr(feedback, "PUSH_EVERY_S", 0.05)
+def test_the_thread_carries_it_and_tries_again(hub, tmp_path, prediction):
+    queue = Feedback(FeedbackDataset(REPO), tmp_path / "queue", push_every_s=0.05)
     FeedbackDataset(REPO).read()
     hub.fail(status=500, method="POST", path="*/commit/*", times=2)
     queue.start()
