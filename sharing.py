@@ -73,7 +73,7 @@ def in_words(state: str, repo: str) -> str:
         "withdrawing": "Deleted here. It will be gone from the dataset and from its history as "
         "soon as the Hub answers.",
         "withdrawn": f"Gone: nothing with this receipt is left here, in {repo} or in its history.",
-        "unknown": "Not known on this machine any more; the receipt can still take it back.",
+        "unknown": "No recording with this receipt is known here.",
     }[state]
 
 
@@ -187,9 +187,9 @@ def sharing_panel(
             visits: visit,
         }
 
-    def take_back(text: str, receipt_text: str | None) -> dict:
+    def take_back(text: str, receipt_text: str | None, request: gr.Request) -> dict:
         try:
-            feedback.withdraw(text)
+            feedback.withdraw(text, visitor=address(request))
         except FeedbackError as error:
             return {take_status: wrong(str(error)), taken: None}
         except Exception:

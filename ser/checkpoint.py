@@ -57,19 +57,13 @@ class CheckpointConfig:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A loaded model in evaluation mode, with where it came from."""
+    """A loaded model in evaluation mode, where it came from, and the rows of its metrics.json."""
 
     model: nn.Module
     config: CheckpointConfig
     name: str
     revision: str
-    folder: Path
-
-    @property
-    def metrics(self) -> list[dict]:
-        """The rows of metrics.json beside the weights; empty where there is none."""
-        path = self.folder / METRICS_NAME
-        return json.loads(path.read_text()) if path.exists() else []
+    metrics: list[dict]
 
 
 def save(folder: Path, model: nn.Module, config: CheckpointConfig) -> None:
@@ -109,8 +103,14 @@ def _load_hub(source: HubSource) -> Checkpoint:
 
 
 def load_snapshot(source: HubSource, folder: Path) -> Checkpoint:
-    """Load a folder that was fetched from the Hub; it is named by its commit."""
-    return _load_folder(folder, name=source.repo, revision=folder.name)
+    """Load a folder that was fetched from the Hub; it is named by its commit.
+
+    What comes from elsewhere must be able to prove itself: without a golden answer it is refused.
+    """
+    loaded = _load_folder(folder, name=source.repo, revision=folder.name)
+    if loaded.config.golden is None:
+        raise CheckpointError(f"{CONFIG_NAME} of {source.repo} holds no golden answer.")
+    return loaded
 
 
 def _load_folder(folder: Path, name: str, revision: str) -> Checkpoint:
@@ -125,7 +125,20 @@ def _load_folder(folder: Path, name: str, revision: str) -> Checkpoint:
         raise CheckpointError(
             f"{WEIGHTS_NAME} of {name} does not hold the weights of its config: {error}"
         ) from error
-    return Checkpoint(model.eval(), config, name, revision, folder)
+    metrics = _read_metrics(folder / METRICS_NAME, f"{METRICS_NAME} of {name}")
+    return Checkpoint(model.eval(), config, name, revision, metrics)
+
+
+def _read_metrics(path: Path, what: str) -> list[dict]:
+    if not path.exists():
+        return []
+    try:
+        rows = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{what} cannot be read: {error}") from error
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise CheckpointError(f"{what} is not a list of rows.")
+    return rows
 
 
 def _read_config(path: Path, what: str) -> CheckpointConfig:

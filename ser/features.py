@@ -5,8 +5,10 @@ checkpoint. The definitions are librosa's, computed with torch and scipy (a test
 together), because importing librosa costs seconds that a visitor would wait.
 """
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -47,7 +49,7 @@ class FeatureConfig:
     @property
     def n_features(self) -> int:
         """Values a frame."""
-        return {"mfcc39": 3 * self.n_mfcc, "logmel": self.n_mels}[self.kind]
+        return _KINDS[self.kind].n_features(self)
 
     def to_dict(self) -> dict:
         """JSON-ready; `FeatureConfig(**d)` is the way back."""
@@ -81,7 +83,7 @@ def extract(waveform: np.ndarray, config: FeatureConfig) -> np.ndarray:
     speech = waveform[start:stop].astype(np.float32)
     speech -= speech.mean()
     scaled = speech / (np.abs(speech).max() or np.float32(1.0))
-    values = _KINDS[config.kind](scaled, config)
+    values = _KINDS[config.kind].compute(scaled, config)
     return ((values - values.mean(axis=0)) / (values.std(axis=0) + 1e-8)).astype(np.float32)
 
 
@@ -153,7 +155,15 @@ def _mfcc39(waveform: np.ndarray, config: FeatureConfig) -> np.ndarray:
     return np.concatenate([mfcc, *deltas], axis=1)
 
 
-_KINDS = {"mfcc39": _mfcc39, "logmel": _log_mel}
+class _Kind(NamedTuple):
+    compute: Callable[[np.ndarray, FeatureConfig], np.ndarray]
+    n_features: Callable[[FeatureConfig], int]
+
+
+_KINDS = {
+    "mfcc39": _Kind(_mfcc39, lambda config: 3 * config.n_mfcc),
+    "logmel": _Kind(_log_mel, lambda config: config.n_mels),
+}
 
 
 @cache

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import soundfile
 
 from ser import __version__
@@ -28,9 +29,8 @@ from ser.labels import LABELS
 from ser.pipeline import Prediction
 
 CONSENT_VERSION = "1"
-MAX_SHARES_AN_HOUR = 20  # of one visitor
+MAX_AN_HOUR = 20  # shares, and as many withdrawals, of one visitor
 MAX_QUEUE_BYTES = 200_000_000
-MAX_PENDING_WITHDRAWALS = 1_000
 PUSH_BATCH = 100  # recordings in one commit
 PUSH_EVERY_S = 30.0
 MAX_WAIT_S = 600.0  # between two tries while the Hub is down
@@ -101,8 +101,13 @@ class Feedback:
         with self.lock:
             self._check_room(len(flac))
             self._count(visitor)
-            write_durably(self.audio / row["file_name"], flac)
-            self.journal.append({"event": "shared", "row": row})
+            path = self.audio / row["file_name"]
+            try:
+                write_durably(path, flac)
+                self.journal.append({"event": "shared", "row": row})
+            except OSError:
+                path.unlink(missing_ok=True)
+                raise
             self.entries[row["receipt_sha256"]] = _Entry(row, "queued")
         self.wake.set()
         return receipt
@@ -113,11 +118,11 @@ class Feedback:
             entry = self.entries.get(_hash(receipt.strip()))
             return entry.state if entry else "unknown"
 
-    def withdraw(self, receipt: str) -> str:
+    def withdraw(self, receipt: str, visitor: str) -> str:
         """Take a recording back, with its receipt alone; returns the new state.
 
         It leaves this machine at once, and the dataset and its history as soon as the Hub
-        answers. Raises FeedbackError for what is no receipt.
+        answers. Raises FeedbackError for what is no receipt, and where limits are reached.
         """
         receipt = receipt.strip()
         if not _RECEIPT.fullmatch(receipt):
@@ -128,12 +133,8 @@ class Feedback:
             entry = self.entries.get(digest) or _Entry({"receipt_sha256": digest}, "unknown")
             if entry.state in ("withdrawing", "withdrawn"):
                 return entry.state
-            pending = sum(e.state == "withdrawing" for e in self.entries.values())
-            if pending >= MAX_PENDING_WITHDRAWALS:
-                raise FeedbackError("Too many withdrawals are waiting: please try again later.")
-            self.journal.append({"event": "withdrawing", "row": _without_voice(entry.row)})
-            self.entries[digest] = _Entry(_without_voice(entry.row), "withdrawing")
-            self._drop_audio(entry.row)
+            self._count(f"withdraw {visitor}")
+            self._set_state(entry.row, "withdrawing")
         self.wake.set()
         return "withdrawing"
 
@@ -156,20 +157,26 @@ class Feedback:
         self._sync_withdrawals()
         while batch := self._waiting("queued")[:PUSH_BATCH]:
             files = {row["file_name"]: self.audio / row["file_name"] for row in batch}
-            self.dataset.add(batch, files)
+            self.dataset.add([row for row in batch if files[row["file_name"]].exists()], files)
             with self.lock:
                 for row in batch:
-                    self._finish(row, "queued", "saved")
+                    self._move_on(row, "queued", "saved")
         self._sync_withdrawals()
 
     def _sync_withdrawals(self) -> None:
         rows = self._waiting("withdrawing")
         if not rows:
             return
-        self.dataset.remove(rows)
+        found = self.dataset.remove(rows)
+        with self.lock:
+            for row in found:  # so that a purge that is cut off is known to be due
+                self._set_state(row, "withdrawing")
+        rows = self._waiting("withdrawing")
+        if any("file_name" in row for row in rows):
+            self.dataset.purge()
         with self.lock:
             for row in rows:
-                self._finish(row, "withdrawing", "withdrawn")
+                self._move_on(row, "withdrawing", "withdrawn" if "file_name" in row else "unknown")
 
     def _run(self) -> None:
         wait_s = self.push_every_s
@@ -194,16 +201,18 @@ class Feedback:
         with self.lock:
             return [entry.row for entry in self.entries.values() if entry.state == state]
 
-    def _finish(self, row: dict, before: str, after: str) -> None:
-        """Record that the Hub has it (or has it no more), unless the visitor was faster."""
-        entry = self.entries[row["receipt_sha256"]]
-        if entry.state != before:
-            return
-        self.journal.append({"event": after, "row": _without_voice(row)})
-        entry.row, entry.state = _without_voice(row), after
-        self._drop_audio(row)
+    def _move_on(self, row: dict, before: str, after: str) -> None:
+        """Record what the Hub has done, unless the visitor was faster."""
+        if self.entries[row["receipt_sha256"]].state == before:
+            self._set_state(row, after)
 
-    def _drop_audio(self, row: dict) -> None:
+    def _set_state(self, row: dict, state: str) -> None:
+        """Keep of a row what finds it again, and nothing else; "unknown" forgets it altogether."""
+        kept = {k: row[k] for k in ("receipt_sha256", "audio_sha256", "file_name") if k in row}
+        self.journal.append({"event": state, "row": kept})
+        self.entries[row["receipt_sha256"]] = _Entry(kept, state)
+        if state == "unknown":
+            del self.entries[row["receipt_sha256"]]
         if "file_name" in row:
             (self.audio / row["file_name"]).unlink(missing_ok=True)
 
@@ -214,6 +223,7 @@ class Feedback:
             row = event["row"]
             state = states.get(event["event"], event["event"])
             self.entries[row["receipt_sha256"]] = _Entry(row, state)
+        self.entries = {k: e for k, e in self.entries.items() if e.state != "unknown"}
         events = {"queued": "shared"}
         self.journal.rewrite(
             {"event": events.get(entry.state, entry.state), "row": entry.row}
@@ -236,9 +246,9 @@ class Feedback:
         times = self.shares.setdefault(key, deque())
         while times and times[0] <= now - 3600:
             times.popleft()
-        if len(times) >= MAX_SHARES_AN_HOUR:
+        if len(times) >= MAX_AN_HOUR:
             raise FeedbackError(
-                f"Thank you: {MAX_SHARES_AN_HOUR} recordings an hour are as many as can be taken."
+                f"{MAX_AN_HOUR} recordings an hour are the most that can be taken: please wait."
             )
         times.append(now)
 
@@ -256,15 +266,12 @@ def from_environment() -> Feedback | None:
 
 
 def _flac(prediction: Prediction) -> bytes:
+    """Encode in 16 bits; what a float file held beyond full scale is scaled down, not cut off."""
+    waveform = prediction.waveform / max(1.0, float(np.abs(prediction.waveform).max()))
     buffer = io.BytesIO()
-    soundfile.write(buffer, prediction.waveform, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
+    soundfile.write(buffer, waveform, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
     return buffer.getvalue()
 
 
 def _hash(receipt: str) -> str:
     return hashlib.sha256(receipt.encode()).hexdigest()
-
-
-def _without_voice(row: dict) -> dict:
-    """Keep of a row what finds it again, nothing of what was said or judged."""
-    return {k: row[k] for k in ("receipt_sha256", "audio_sha256", "file_name") if k in row}

@@ -6,19 +6,23 @@ overwrite each other.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, hf_hub_download
 from huggingface_hub.errors import (
-    EntryNotFoundError,
     HfHubHTTPError,
-    HTTPError,
+    RemoteEntryNotFoundError,
     RepositoryNotFoundError,
 )
 
+from ser.hub_errors import HUB_ERRORS, explain
+
 FOLDER = "train"
 METADATA = f"{FOLDER}/metadata.jsonl"
+T = TypeVar("T")
 RACES = 5  # tries while other writers are faster
 CARD = """---
 license: other
@@ -52,7 +56,7 @@ class FeedbackDataset:
     def add(self, rows: Sequence[dict], files: Mapping[str, Path]) -> None:
         """Commit rows and their sound; rows that are there already are left as they are."""
 
-        def change(head: str, there: list[dict]) -> list | None:
+        def change(there: list[dict]) -> list | None:
             known = {row["receipt_sha256"] for row in there}
             new = [row for row in rows if row["receipt_sha256"] not in known]
             if not new:
@@ -66,30 +70,41 @@ class FeedbackDataset:
 
         self._guarded(lambda: self._commit(f"Add {len(rows)} recordings", change))
 
-    def remove(self, rows: Sequence[dict]) -> None:
-        """Delete the rows with these receipts, their sound, and every trace of it in history."""
-        receipts = {row["receipt_sha256"] for row in rows}
-        sounds = {row["audio_sha256"] for row in rows if "audio_sha256" in row}
+    def remove(self, rows: Sequence[dict]) -> list[dict]:
+        """Delete the rows with these receipts and their sound; returns those that were there.
 
-        def change(head: str, there: list[dict]) -> list | None:
-            gone = [row for row in there if row["receipt_sha256"] in receipts]
-            sounds.update(row["audio_sha256"] for row in gone)
-            if not gone:
+        They live on in the history until `purge`.
+        """
+        receipts = {row["receipt_sha256"] for row in rows}
+        found: list[dict] = []
+
+        def change(there: list[dict]) -> list | None:
+            found[:] = [row for row in there if row["receipt_sha256"] in receipts]
+            if not found:
                 return None
             kept = [row for row in there if row["receipt_sha256"] not in receipts]
             return [
                 _metadata(kept),
-                *(CommitOperationDelete(f"{FOLDER}/{row['file_name']}") for row in gone),
+                *(CommitOperationDelete(f"{FOLDER}/{row['file_name']}") for row in found),
             ]
 
+        self._guarded(lambda: self._commit(f"Withdraw {len(rows)} recordings", change))
+        return found
+
+    def purge(self) -> None:
+        """Forget what the history remembers: squash it, and delete every sound no row names."""
+
         def run() -> None:
-            self._commit(f"Withdraw {len(rows)} recordings", change)
-            # Not only where this commit changed something: an earlier try may have been cut off
-            # after any of these steps. A squashed history lists its sounds no more, so it is last.
-            files = self.api.list_lfs_files(self.repo, repo_type="dataset")
-            traces = [file for file in files if file.file_oid in sounds]
-            if traces:
-                self.api.permanently_delete_lfs_files(self.repo, traces, repo_type="dataset")
+            kept = {row["audio_sha256"] for row in self._rows(self._head())}
+            stored = self.api.list_lfs_files(self.repo, repo_type="dataset")
+            orphans = [
+                file
+                for file in stored
+                if file.filename.endswith(".flac") and file.file_oid not in kept
+            ]
+            # In this order: a squashed history lists its sounds no more.
+            if orphans:
+                self.api.permanently_delete_lfs_files(self.repo, orphans, repo_type="dataset")
             if len(self.api.list_repo_commits(self.repo, repo_type="dataset")) > 1:
                 self.api.super_squash_history(self.repo, repo_type="dataset")
 
@@ -97,11 +112,11 @@ class FeedbackDataset:
 
     # --- one commit ---------------------------------------------------------------------------
 
-    def _commit(self, message: str, change) -> bool:
-        """Commit what `change(head, rows)` asks for, again where somebody else was faster."""
+    def _commit(self, message: str, change: Callable[[list[dict]], list | None]) -> bool:
+        """Commit what `change(rows)` asks for, again where somebody else was faster."""
         for _ in range(RACES):
             head = self._head()
-            operations = change(head, self._rows(head))
+            operations = change(self._rows(head))
             if operations is None:
                 return False
             try:
@@ -136,22 +151,23 @@ class FeedbackDataset:
         return info.sha
 
     def _rows(self, head: str) -> list[dict]:
-        try:
-            path = hf_hub_download(self.repo, METADATA, repo_type="dataset", revision=head)
-        except EntryNotFoundError as error:
-            if isinstance(error, FileNotFoundError):  # the network broke off
-                raise DatasetError("The Hub could not be reached.") from error
-            return []
-        return [json.loads(line) for line in Path(path).read_text().splitlines()]
+        # Into no cache: a withdrawn row must not stay on this disk.
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                path = hf_hub_download(
+                    self.repo, METADATA, repo_type="dataset", revision=head, cache_dir=folder
+                )
+            except RemoteEntryNotFoundError:
+                return []
+            return [json.loads(line) for line in Path(path).read_text().splitlines()]
 
-    def _guarded(self, step):
+    def _guarded(self, step: Callable[[], T]) -> T:
         try:
             return step()
-        except HfHubHTTPError as error:
-            status = error.response.status_code
-            raise DatasetError(f"The Hub answered {status} for {self.repo}.") from error
-        except (HTTPError, OSError) as error:
-            raise DatasetError("The Hub could not be reached.") from error
+        except DatasetError:
+            raise
+        except HUB_ERRORS as error:
+            raise DatasetError(explain(error, self.repo)) from error
 
 
 def _metadata(rows: Iterable[dict]) -> CommitOperationAdd:

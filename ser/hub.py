@@ -46,43 +46,40 @@ def fetch(source: HubSource, required: Sequence[str], optional: Sequence[str] = 
     """
     # The client takes half a second to import, and the embedded default needs no Hub.
     from huggingface_hub import HfApi, hf_hub_download
-    from huggingface_hub.errors import (
-        EntryNotFoundError,
-        HfHubHTTPError,
-        HTTPError,
-        OfflineModeIsEnabled,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
 
-    if source.is_pinned and (folder := _cached(source, required)):
+    from ser.hub_errors import HUB_ERRORS, explain
+
+    if source.is_pinned and (folder := cached(source, required)):
         return folder
     try:
         info = HfApi().model_info(source.repo, revision=source.revision, timeout=TIMEOUT_S)
         there = {file.rfilename for file in info.siblings or ()}
-        if missing := [name for name in required if name not in there]:
-            raise HubError(f"{source} holds no {' and no '.join(missing)}.")
-        names = [*required, *(name for name in optional if name in there)]
-        paths = [
-            hf_hub_download(source.repo, name, revision=info.sha, etag_timeout=TIMEOUT_S)
-            for name in names
-        ]
-    except RevisionNotFoundError as error:
-        raise HubError(f"{source.repo} has no revision {source.revision}.") from error
-    except (RepositoryNotFoundError, EntryNotFoundError) as error:
-        if isinstance(error, FileNotFoundError):  # LocalEntryNotFoundError: the network broke off
-            raise HubError(f"The Hub could not be reached for {source}.") from error
-        raise HubError(f"{source} is not on the Hub, or private and not open to us.") from error
-    except HfHubHTTPError as error:
-        status = error.response.status_code
-        raise HubError(f"The Hub answered {status} when asked for {source}.") from error
-    except (HTTPError, OfflineModeIsEnabled, OSError) as error:
-        raise HubError(f"The Hub could not be reached for {source}.") from error
-    return Path(paths[0]).parent
+        # By its name first, which the cache then remembers; the rest by the commit that was.
+        names = [name for name in (*optional, *required) if name in there]
+        commit = source.revision
+        for name in names:
+            path = Path(hf_hub_download(source.repo, name, revision=commit, etag_timeout=TIMEOUT_S))
+            commit = path.parent.name
+    except HUB_ERRORS as error:
+        raise HubError(explain(error, str(source))) from error
+    if missing := [name for name in required if name not in there]:
+        raise HubError(f"{source} holds no {' and no '.join(missing)}.")
+    return path.parent
+
+
+def cached(source: HubSource, required: Sequence[str]) -> Path | None:
+    """Return the folder of this very revision, as it was when last fetched, without a network."""
+    from huggingface_hub import try_to_load_from_cache
+
+    found = [try_to_load_from_cache(source.repo, n, revision=source.revision) for n in required]
+    return Path(found[0]).parent if all(isinstance(path, str) for path in found) else None
 
 
 def cached_folders(source: HubSource, required: Sequence[str]) -> list[Path]:
-    """Return complete folders of this repository that were fetched earlier, the newest first."""
+    """Return complete folders of this repository that were fetched earlier.
+
+    The revision that is asked for comes first, then the others, the newest before the older.
+    """
     from huggingface_hub import constants, scan_cache_dir
     from huggingface_hub.errors import CacheNotFound
 
@@ -98,11 +95,6 @@ def cached_folders(source: HubSource, required: Sequence[str]) -> list[Path]:
         if set(required) <= {file.file_name for file in revision.files}
     ]
     newest_first = sorted(revisions, key=lambda r: r.last_modified, reverse=True)
-    return [revision.snapshot_path for revision in newest_first]
-
-
-def _cached(source: HubSource, names: Sequence[str]) -> Path | None:
-    from huggingface_hub import try_to_load_from_cache
-
-    found = [try_to_load_from_cache(source.repo, n, revision=source.revision) for n in names]
-    return Path(found[0]).parent if all(isinstance(path, str) for path in found) else None
+    asked_for = cached(source, required)
+    folders = [revision.snapshot_path for revision in newest_first]
+    return sorted(folders, key=lambda folder: folder.name != (asked_for and asked_for.name))

@@ -22,11 +22,17 @@ class Journal:
         return [json.loads(line) for line in self.path.read_bytes().splitlines()]
 
     def append(self, event: dict) -> None:
-        """Add one event and wait for the disk."""
-        with self.lock, self.path.open("ab") as file:
-            file.write(json.dumps(event).encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        """Add one event and wait for the disk; where that fails, the file is as it was."""
+        with self.lock:
+            n_bytes = self.path.stat().st_size
+            try:
+                with self.path.open("ab") as file:
+                    file.write(json.dumps(event).encode() + b"\n")
+                    file.flush()
+                    os.fsync(file.fileno())
+            except BaseException:
+                os.truncate(self.path, n_bytes)
+                raise
 
     def rewrite(self, events: Iterable[dict]) -> None:
         """Replace everything, whole or not at all."""

@@ -31,11 +31,16 @@ def serve(source: str | None, budget_s: float = HUB_BUDGET_S) -> Served:
     """
     if not source:
         return Served(EmotionPipeline.from_pretrained())
+    hub_source = HubSource.parse(source)
+    is_here = not hub_source or (
+        hub_source.is_pinned and hub.cached(hub_source, checkpoint.FILES) is not None
+    )
     try:
-        return Served(_within(source, budget_s))
+        load = EmotionPipeline.from_pretrained
+        return Served(load(source) if is_here else _within(source, budget_s))
     except CheckpointError as error:
         reason = str(error)
-    if pipeline := _fetched_earlier(source):
+    if hub_source and (pipeline := _fetched_earlier(hub_source)):
         which = f"revision {pipeline.checkpoint.revision[:8]}, fetched earlier,"
     else:
         pipeline, which = EmotionPipeline.from_pretrained(), "the embedded default"
@@ -67,14 +72,11 @@ def _within(source: str, budget_s: float) -> EmotionPipeline:
     return outcome
 
 
-def _fetched_earlier(source: str) -> EmotionPipeline | None:
-    """Return the newest usable model of this repository in the cache."""
-    hub_source = HubSource.parse(source)
-    if hub_source is None:
-        return None
-    for folder in hub.cached_folders(hub_source, checkpoint.FILES):
+def _fetched_earlier(source: HubSource) -> EmotionPipeline | None:
+    """Return a usable model of this repository in the cache."""
+    for folder in hub.cached_folders(source, checkpoint.FILES):
         try:
-            pipeline = EmotionPipeline(checkpoint.load_snapshot(hub_source, folder))
+            pipeline = EmotionPipeline(checkpoint.load_snapshot(source, folder))
             pipeline.check_golden()
             return pipeline
         except CheckpointError as error:

@@ -101,7 +101,7 @@ def test_datasets_opens_it(hub, queue, prediction, tmp_path, ffmpeg):
 def test_bad_labels_and_too_many_are_refused(queue, prediction, monkeypatch):
     with pytest.raises(FeedbackError, match="neutral"):
         queue.share(prediction, "bored", "visit", "visitor")
-    for _ in range(feedback.MAX_SHARES_AN_HOUR):
+    for _ in range(feedback.MAX_AN_HOUR):
         queue.share(prediction, "sad", "visit", "visitor")
     with pytest.raises(FeedbackError, match="an hour"):
         queue.share(prediction, "sad", "visit", "visitor")
@@ -122,12 +122,14 @@ def test_a_full_disk_quota_is_a_sentence_and_counts_no_share(queue, prediction, 
 # --- a Hub that fails ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("fault", ["down", "401", "500", "429", "412 for ever"])
+@pytest.mark.parametrize("fault", ["down", "401", "500", "429", "412 for ever", "403 upload"])
 def test_while_the_hub_fails_all_stays_queued_and_then_arrives_once(hub, queue, prediction, fault):
     receipts = [queue.share(prediction, "sad", "visit", "visitor") for _ in range(3)]
     FeedbackDataset(REPO).read()  # so that the dataset is there
     if fault == "down":
         hub.down()
+    elif "upload" in fault:
+        hub.fail(status=403, method="PUT")
     else:
         hub.fail(status=int(fault[:3]), method="POST", path="*/commit/*")
     with pytest.raises(DatasetError) as caught:
@@ -197,7 +199,7 @@ def test_the_thread_carries_it_and_tries_again(hub, tmp_path, prediction):
 
 def test_withdrawn_before_the_push_it_never_leaves(hub, queue, prediction):
     receipt = queue.share(prediction, "sad", "visit", "visitor")
-    assert queue.withdraw(receipt) == "withdrawing"
+    assert queue.withdraw(receipt, "visitor") == "withdrawing"
     assert on_disk(queue) == []
     again = reopened(queue)
     again.sync()
@@ -211,7 +213,7 @@ def test_withdrawn_after_the_push_it_is_gone_from_history_too(hub, queue, predic
     repo = hub.repo("dataset", REPO)
     (row,) = [r for r in rows(hub) if r["label"] == "angry"]
     assert repo.history_contains(row["receipt_sha256"].encode())
-    queue.withdraw(taken)
+    queue.withdraw(taken, "visitor")
     queue.sync()
     assert queue.state(taken) == "withdrawn" and queue.state(kept) == "saved"
     assert [r["label"] for r in rows(hub)] == ["sad"]
@@ -235,7 +237,7 @@ def test_the_sound_itself_is_deleted(hub, queue, prediction, other_prediction):
     queue.sync()
     repo = hub.repo("dataset", REPO)
     assert repo.history_contains(name)
-    queue.withdraw(receipt)
+    queue.withdraw(receipt, "visitor")
     queue.sync()
     assert not repo.history_contains(name)
     assert len(sounds(hub)) == 1
@@ -246,19 +248,32 @@ def test_a_receipt_is_enough_on_a_new_machine(hub, queue, prediction, tmp_path):
     queue.sync()
     elsewhere = Feedback(FeedbackDataset(REPO), tmp_path / "new disk")
     assert elsewhere.state(receipt) == "unknown"
-    assert elsewhere.withdraw(receipt) == "withdrawing"
+    assert elsewhere.withdraw(receipt, "visitor") == "withdrawing"
     elsewhere.sync()
     assert rows(hub) == []
     assert elsewhere.state(receipt) == "withdrawn"
 
 
-@pytest.mark.parametrize("step", ["*/commit/*", "*lfs-files*", "*super-squash*"])
-def test_a_withdrawal_that_is_cut_off_is_finished_later(hub, queue, prediction, step):
+@pytest.mark.parametrize("where", ["the same machine", "a new machine"])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "*/commit/*"),
+        ("GET", "*lfs-files*"),
+        ("POST", "*lfs-files*"),
+        ("POST", "*super-squash*"),
+    ],
+)
+def test_a_withdrawal_that_is_cut_off_is_finished_later(
+    hub, queue, prediction, tmp_path, where, method, path
+):
     receipt = queue.share(prediction, "sad", "visit", "visitor")
+    (row,) = [entry.row for entry in queue.entries.values()]
     queue.sync()
-    digest = hashlib.sha256(receipt.encode()).hexdigest()
-    queue.withdraw(receipt)
-    hub.fail(status=500, method="POST", path=step)
+    if where == "a new machine":
+        queue = Feedback(FeedbackDataset(REPO), tmp_path / "new disk")
+    queue.withdraw(receipt, "visitor")
+    hub.fail(status=500, method=method, path=path)
     with pytest.raises(DatasetError):
         queue.sync()
     hub.heal()
@@ -266,12 +281,84 @@ def test_a_withdrawal_that_is_cut_off_is_finished_later(hub, queue, prediction, 
     assert again.state(receipt) == "withdrawing"
     again.sync()
     assert again.state(receipt) == "withdrawn"
-    assert not hub.repo("dataset", REPO).history_contains(digest.encode())
+    repo = hub.repo("dataset", REPO)
+    assert not repo.history_contains(row["receipt_sha256"].encode())
+    assert not repo.history_contains(row["audio_sha256"])
+
+
+def test_the_same_sound_shared_twice_is_taken_back_once(hub, queue, prediction):
+    kept, taken = (queue.share(prediction, "sad", visit, "visitor") for visit in "ab")
+    queue.sync()
+    queue.withdraw(taken, "visitor")
+    queue.sync()
+    (row,) = rows(hub)
+    assert queue.state(kept) == "saved"
+    repo = hub.repo("dataset", REPO)
+    assert sounds(hub) == [f"train/{row['file_name']}"]
+    assert repo.history_contains(row["audio_sha256"])
+
+
+def test_an_invented_receipt_changes_nothing(hub, queue, prediction):
+    queue.share(prediction, "sad", "visit", "visitor")
+    queue.sync()
+    commits = [commit.id for commit in hub.repo("dataset", REPO).commits("main")]
+    assert queue.withdraw("A" * 32, "visitor") == "withdrawing"
+    queue.sync()
+    assert queue.state("A" * 32) == "unknown"
+    assert [commit.id for commit in hub.repo("dataset", REPO).commits("main")] == commits
+    assert reopened(queue).state("A" * 32) == "unknown"
+    for n in range(feedback.MAX_AN_HOUR - 1):
+        queue.withdraw(f"{n:032}", "visitor")
+    with pytest.raises(FeedbackError, match="an hour"):
+        queue.withdraw("B" * 32, "visitor")
+
+
+def test_nothing_of_a_withdrawn_recording_stays_on_this_disk(hub, queue, prediction, tmp_path):
+    receipt = queue.share(prediction, "sad", "visit-of-mine", "visitor")
+    queue.sync()
+    queue.withdraw(receipt, "visitor")
+    queue.sync()
+    reopened(queue)
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            assert b"visit-of-mine" not in path.read_bytes(), path
+
+
+def test_a_sound_that_is_lost_does_not_hold_up_the_others(hub, queue, prediction):
+    lost, kept = (queue.share(prediction, "sad", "visit", "visitor") for _ in range(2))
+    on_disk(queue)[0].unlink()
+    queue.sync()
+    assert len(rows(hub)) == 1
+    assert {queue.state(lost), queue.state(kept)} == {"saved"}
+
+
+def test_a_disk_that_is_full_loses_nothing_that_was_there(queue, prediction, monkeypatch):
+    first = queue.share(prediction, "sad", "visit", "visitor")
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("ser.journal.os.fsync", full)
+        with pytest.raises(OSError):
+            queue.share(prediction, "sad", "visit", "visitor")
+    second = queue.share(prediction, "sad", "visit", "visitor")
+    again = reopened(queue)
+    assert [again.state(receipt) for receipt in (first, second)] == ["queued", "queued"]
+    assert len(on_disk(again)) == len(again.entries) == 2
+
+
+def test_a_float_file_beyond_full_scale_is_not_cut_off(queue):
+    samples, rate = soundfile.read(GOLDEN_CLIP)
+    loud = EmotionPipeline.from_pretrained().predict((rate, samples * 20_000))
+    queue.share(loud, "sad", "visit", "visitor")
+    stored, _ = soundfile.read(on_disk(queue)[0])
+    np.testing.assert_allclose(stored, samples / np.abs(samples).max(), atol=1e-3)
 
 
 def test_what_is_no_receipt(queue):
     with pytest.raises(FeedbackError, match="no receipt"):
-        queue.withdraw("please")
+        queue.withdraw("please", "visitor")
     assert queue.state("x") == "unknown"
 
 
@@ -285,7 +372,7 @@ from ser.feedback_dataset import FeedbackDataset
 from ser.checkpoint import GOLDEN_CLIP
 from ser.pipeline import EmotionPipeline
 from ser import feedback
-feedback.MAX_SHARES_AN_HOUR = 10**6
+feedback.MAX_AN_HOUR = 10**6
 prediction = EmotionPipeline.from_pretrained().predict(GOLDEN_CLIP)
 queue = Feedback(FeedbackDataset("user/voices"), Path(sys.argv[1]))
 while True:

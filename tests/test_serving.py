@@ -58,6 +58,16 @@ def test_a_pinned_commit_needs_no_network_once_cached(hub, published):
     assert len(hub.requests) == n_requests
 
 
+def test_the_fallback_is_the_revision_that_was_asked_for(hub, published):
+    tagged = serve(f"{REPO}@v1").pipeline.checkpoint.revision
+    assert serve(REPO).pipeline.checkpoint.revision != tagged
+    hub.down()
+    served = serve(f"{REPO}@v1")
+    hub.up()
+    assert served.pipeline.checkpoint.revision == tagged
+    assert "fetched earlier" in served.notice
+
+
 def start_s(source: str) -> tuple[float, serving.Served]:
     start = time.monotonic()
     served = serve(source)
@@ -100,9 +110,11 @@ def test_a_hub_that_fails_later_leaves_the_model_fetched_earlier(hub, published,
     ("source", "reason"),
     [
         ("user/nothing", "not on the Hub, or private"),
-        (f"{REPO}@v9", "no revision v9"),
-        (f"{REPO}@{'0' * 40}", "no revision"),
+        (f"{REPO}@v9", "v9 has no such revision"),
+        (f"{REPO}@{'0' * 40}", "no such revision"),
         ("nonsense", "neither a folder nor a Hub name"),
+        ("../runs", "no name of a repository"),
+        ("user/voice.git", "no name of a repository"),
         ("/nonexistent/folder", "neither a folder nor a Hub name"),
     ],
 )
@@ -125,12 +137,17 @@ def damage(repo, tmp_path, fault: str) -> None:
     config = json.loads((folder / "config.json").read_text())
     weights = (folder / "model.safetensors").read_bytes()
     other = make_checkpoint(tmp_path / "other", seed=9) / "model.safetensors"
+    no_hop = {**config, "features": {**config["features"], "hop_length": 0}}
     changes = {
         "truncated": {"model.safetensors": weights[:-50]},
         "pickle": {"model.safetensors": None, "pytorch_model.bin": b"\x80\x04pickle"},
         "labels": {"config.json": json.dumps({**config, "labels": ["a", "b"]}).encode()},
         "version": {"config.json": json.dumps({**config, "format_version": 99}).encode()},
         "not json": {"config.json": b"{"},
+        "no golden": {"config.json": json.dumps({**config, "golden": None}).encode()},
+        "empty golden": {"config.json": json.dumps({**config, "golden": {}}).encode()},
+        "no hop": {"config.json": json.dumps(no_hop).encode()},
+        "metrics": {"metrics.json": b"[{"},
         "other weights": {"model.safetensors": other.read_bytes()},
     }
     repo.commit(changes[fault], fault)
@@ -144,6 +161,10 @@ def damage(repo, tmp_path, fault: str) -> None:
         ("labels", "labels"),
         ("version", "format version 99"),
         ("not json", "cannot be read"),
+        ("no golden", "holds no golden answer"),
+        ("empty golden", "cannot give its golden answer"),
+        ("no hop", "cannot give its golden answer"),
+        ("metrics", "metrics.json of user/voice cannot be read"),
         ("other weights", "computes something else"),
     ],
 )
@@ -181,5 +202,5 @@ def test_the_default_needs_no_hub(hub):
 
 
 def test_without_fallback_the_command_line_gets_the_reason(published):
-    with pytest.raises(CheckpointError, match="no revision"):
+    with pytest.raises(CheckpointError, match="no such revision"):
         EmotionPipeline.from_pretrained(f"{REPO}@v9")
