@@ -16,8 +16,9 @@ test: $(VENV)/.test  ## linter and tests
 test-corpora: $(VENV)/.test  ## read every clip under SER_DATA (some minutes)
 	$(BIN)/python -m pytest -m slow
 
-bench: $(VENV)/.test  ## speed and memory -> benchmarks/results.json
+bench: $(VENV)/.test  ## speed and memory -> benchmarks/*.json
 	$(BIN)/python -m benchmarks.serving
+	$(BIN)/python -m benchmarks.hub
 
 clean:
 	rm -rf $(VENV)

@@ -18,7 +18,6 @@ import torch
 
 from ser import feedback, plots
 from ser.audio import AudioError
-from ser.checkpoint import GOLDEN_CLIP
 from ser.feedback import Feedback
 from ser.labels import EMOTIONS
 from ser.pipeline import EmotionPipeline, Prediction
@@ -274,7 +273,6 @@ def main() -> None:
     gr.processing_utils.async_ssrf_protected_download = refuse_address
 
     served = serve(os.environ.get("SER_MODEL"))
-    served.pipeline.predict(GOLDEN_CLIP)  # the first one is slow, and no visitor waits for it
     shared = feedback.from_environment()
     if shared:
         shared.start()

@@ -75,9 +75,17 @@ def time_prediction() -> dict[str, dict[str, float]]:
 
 
 def librosa_features(waveform: np.ndarray) -> np.ndarray:
-    """The same 39 features, computed by the library that defines them."""
+    """The same 39 features before normalisation, computed by the library that defines them."""
     mfcc = librosa.feature.mfcc(
-        y=waveform, sr=SAMPLE_RATE, n_mfcc=13, n_fft=512, win_length=400, hop_length=160, n_mels=40
+        y=waveform,
+        sr=SAMPLE_RATE,
+        n_mfcc=13,
+        n_fft=512,
+        win_length=400,
+        hop_length=160,
+        n_mels=40,
+        window="hamming",
+        pad_mode="constant",
     )
     return np.concatenate([mfcc, librosa.feature.delta(mfcc), librosa.feature.delta(mfcc, order=2)])
 

@@ -10,12 +10,12 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from ser.audio import SAMPLE_RATE
 from ser.labels import EMOTIONS
 
 if TYPE_CHECKING:
     from ser.pipeline import Prediction
 
-SAMPLE_RATE = 16_000  # Hz, of `Prediction.waveform`
 MAX_POINTS = 2000  # of a curve, more than a screen has columns
 MAX_COLUMNS = 400  # of a heat map
 SPAN_S = 0.5  # about two syllables: the stretch that is named as counting most

@@ -12,8 +12,9 @@ from train import data
 from train.augment import AugmentConfig
 from train.corpora import Utterance
 from train.data import FeatureStore, collate, training_batches
+from train.recipe import load_recipe
 
-CONFIG = FeatureConfig()
+CONFIG = load_recipe("founding").features
 
 
 @pytest.fixture

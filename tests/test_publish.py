@@ -153,7 +153,7 @@ def test_a_tag_is_never_moved(hub, make_run):
 
 
 @pytest.mark.parametrize(
-    ("status", "reason"), [(401, "token"), (403, "may not write"), (500, "500"), (429, "wait")]
+    ("status", "reason"), [(401, "token"), (403, "does not open"), (500, "500"), (429, "wait")]
 )
 def test_what_the_hub_refuses_is_a_sentence(hub, make_run, status, reason):
     hub.create("model", REPO)
@@ -169,20 +169,25 @@ def test_a_hub_that_is_down_is_a_sentence(hub, make_run):
     hub.up()
 
 
-def test_what_arrived_damaged_is_noticed(hub, make_run, tmp_path):
-    """Somebody (or a fault) swaps the weights behind the commit."""
-    run = make_run()
-    other = make_checkpoint(tmp_path / "other", seed=7)
-    real_commit = hub.create("model", REPO).commit
+def test_what_arrived_damaged_is_noticed_and_gets_no_tag(hub, make_run, tmp_path):
+    """A fault behind the commit: other weights under the same name."""
+    other = (make_checkpoint(tmp_path / "other", seed=7) / "model.safetensors").read_bytes()
+    repo = hub.create("model", REPO)
+    hub.fail(
+        method="HEAD",
+        path="*config.json",
+        times=1,
+        before=lambda: repo.lfs_objects.update(dict.fromkeys(repo.lfs_objects, other)),
+    )
+    with pytest.raises(PublishError):
+        make_run().push_to_hub(REPO, tag="v1")
+    assert "refs/tags/v1" not in repo.refs
 
-    def swap():
-        for stored in hub.repo("model", REPO).lfs_objects:
-            hub.repo("model", REPO).lfs_objects[stored] = (other / "model.safetensors").read_bytes()
 
-    hub.fail(method="HEAD", path="*model.safetensors", before=swap, times=1)
-    assert real_commit
-    with pytest.raises(PublishError, match="not what was sent|Consistency"):
-        run.push_to_hub(REPO)
+def test_an_upload_that_fails_is_a_sentence(hub, make_run):
+    hub.fail(status=403, method="PUT")
+    with pytest.raises(PublishError, match="could not be uploaded"):
+        make_run().push_to_hub(REPO)
 
 
 def test_the_command(hub, make_run, capsys, monkeypatch):

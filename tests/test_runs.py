@@ -102,9 +102,26 @@ def test_an_interrupted_run_goes_on_to_the_same_weights(run, tiny, tmp_path, mon
         torch.testing.assert_close(whole[name], resumed[name], rtol=0, atol=0)
 
 
-def test_a_folder_of_another_recipe_is_refused(run, capsys):
-    assert main(["fit", "--recipe", "founding", "--output", str(run)]) == 1
-    assert "another recipe" in capsys.readouterr().err
+@pytest.mark.parametrize("other", ["recipe", "fold", "seed", "protocol", "data"])
+def test_a_folder_of_another_run_is_refused(run, tiny, small_ravdess, tmp_path, capsys, other):
+    """Else a fold would go on from weights that have seen its test actors."""
+    arguments = {"--recipe": tiny, "--fold": "1", "--seed": "0", "--protocol": "emobox-6fold"}
+    if other == "recipe":
+        arguments["--recipe"] = "founding"
+    elif other == "protocol":
+        arguments["--protocol"] = "luna-5fold"
+    elif other == "data":
+        path = small_ravdess / "ravdess" / "Actor_01" / "03-01-01-01-01-01-01.wav"
+        before = path.read_bytes()
+        path.write_bytes(before + b"\0")
+    else:
+        arguments[f"--{other}"] = "2"
+    flat = [word for pair in arguments.items() for word in pair]
+    status = main(["fit", *flat, "--output", str(run)])
+    if other == "data":
+        path.write_bytes(before)
+    assert status == 1
+    assert "holds a run of another" in capsys.readouterr().err
 
 
 def test_one_training_step_of_the_real_entry_lowers_the_loss(tiny):
@@ -148,6 +165,7 @@ def test_test_actors_are_never_touched_by_fit(tiny, tmp_path):
 
 def test_crossval_tests_every_clip_once_a_seed(tiny, tmp_path):
     arguments = ["crossval", "--recipe", tiny, "--protocol", "luna-5fold", "--seeds", "2"]
+    arguments += ["--runs", str(tmp_path / "runs")]
     results = tmp_path / "evidence"
     assert main([*arguments, "--results", str(results), "--jobs", "2"]) == 0
     folder = results / "tiny" / "luna-5fold"
@@ -173,6 +191,13 @@ def test_crossval_tests_every_clip_once_a_seed(tiny, tmp_path):
         main([*arguments, "--results", str(results), "--jobs", "2"]) == 0
     )  # nothing is left to do
     assert (folder / "metrics.json").read_text() == before
+
+
+def test_some_folds_are_no_evidence(tiny, tmp_path):
+    results = tmp_path / "evidence"
+    arguments = ["crossval", "--recipe", tiny, "--runs", str(tmp_path / "runs"), "--folds", "2"]
+    assert main([*arguments, "--results", str(results), "--jobs", "1"]) == 0
+    assert not results.exists()
 
 
 def test_embed_takes_a_run_with_its_figures(run, tmp_path):
@@ -205,7 +230,8 @@ def test_embed_refuses_a_run_without_figures(run, tmp_path):
         (["fit", "--protocol", "none"], "protocol"),
         (["fit", "--fold", "7"], "folds 1 to 6"),
         (["evaluate", "nowhere"], "nowhere"),
-        (["embed", "nowhere"], "nowhere"),
+        (["embed", "nowhere"], "no run folder nowhere"),
+        (["fit", "--corpora", "ravdes"], "Unknown corpus"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(arguments, word, capsys):

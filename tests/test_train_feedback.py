@@ -4,6 +4,8 @@ import json
 
 import numpy as np
 import pytest
+import soundfile
+import soxr
 
 from ser.audio import SAMPLE_RATE, load_audio
 from ser.checkpoint import GOLDEN_CLIP
@@ -73,13 +75,50 @@ def test_what_is_withdrawn_is_gone_here_too_after_the_next_fetch(shared):
     queue, receipts = shared
     folder = feedback.fetch(REPO)
     review("a", "a", "a")
-    queue.withdraw(receipts[0])
+    queue.withdraw(receipts[0], "visitor")
     queue.sync()
     feedback.fetch(REPO)
     assert learnable() == [("angry", "feedback-visit-2")]
     assert len(list((folder / "train").glob("*.flac"))) == 3
     names = {json.loads(line)["file_name"] for line in (folder / "reviews.jsonl").open()}
     assert len(names) == 2
+
+
+def test_a_clip_of_the_corpus_is_named_for_what_it_is(shared, capsys):
+    speech = load_audio(GOLDEN_CLIP)
+    folder = feedback.data_root() / "ravdess" / "Actor_07"
+    folder.mkdir(parents=True)
+    original = soxr.resample(speech, SAMPLE_RATE, 48_000)
+    soundfile.write(folder / "03-01-05-01-01-01-07.wav", original, 48_000)
+    feedback.fetch(REPO)
+    review("r", "r", "a")
+    assert capsys.readouterr().out.count("03-01-05-01-01-01-07 of a public corpus") == 2
+
+
+def test_withdrawal_clears_cached_features_and_an_empty_dataset_clears_all(
+    shared, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("SER_CACHE", str(tmp_path / "features"))
+    (tmp_path / "features").mkdir()
+    cached = tmp_path / "features" / "a.npz"
+    cached.write_bytes(b"voices")
+    queue, receipts = shared
+    feedback.fetch(REPO)
+    assert cached.exists()
+    for receipt in receipts:
+        queue.withdraw(receipt, "visitor")
+    queue.sync()
+    folder = feedback.fetch(REPO)
+    assert not cached.exists()
+    assert not list((folder / "train").glob("*.flac"))
+
+
+def test_the_end_of_the_input_ends_the_review(shared):
+    def ended(_):
+        raise EOFError
+
+    feedback.fetch(REPO)
+    assert feedback.review(ask=ended, play=lambda _: None) == 3
 
 
 def test_a_hub_that_is_down_leaves_what_was_fetched(shared, hub, capsys):
@@ -105,6 +144,13 @@ def test_no_corpus_says_what_to_do(tmp_path, monkeypatch, capsys):
     assert main(["fit", "--corpora", "ravdess,feedback"]) == 1
     assert main(["fit", "--corpora", "feedback"]) == 1
     assert "fetch-feedback" in capsys.readouterr().err
+
+
+def test_feedback_alone_measures_nothing(shared, capsys):
+    feedback.fetch(REPO)
+    review("a", "a", "a")
+    assert main(["fit", "--corpora", "feedback"]) == 1
+    assert "name it among the corpora" in capsys.readouterr().err
 
 
 def test_a_recipe_on_more_corpora_says_so_in_its_name():

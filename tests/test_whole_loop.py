@@ -71,7 +71,7 @@ def test_from_a_shared_recording_to_a_new_served_model(small_ravdess, tmp_path):
         assert "0 recordings are left" in train("review-feedback", answers="a\n")
         train("fit", "--recipe", "tiny.toml", "--corpora", "ravdess,feedback", "--output", "run-2")
         training = json.loads((tmp_path / "run-2" / "config.json").read_text())["training"]
-        assert any(speaker.startswith("feedback-") for speaker in training["train_speakers"])
+        assert "feedback" in training["train_speakers"]
         train("publish", "run-2", "--repo", MODEL, "--tag", "v2")
 
         heads = [commit.id for commit in hub.repo("model", MODEL).commits("main")]

@@ -39,7 +39,8 @@ def _fit(options: argparse.Namespace) -> None:
     folder = options.output or runs.run_folder(
         runs.RUNS / recipe.name / options.protocol, options.fold, options.seed
     )
-    _print_rows(runs.fit_run(recipe, options.protocol, options.fold, options.seed, folder))
+    rows = runs.fit_run(recipe, options.protocol, options.fold, options.seed, folder, announce=True)
+    _print_rows(rows)
     print(f"The run is in {folder}.")
 
 

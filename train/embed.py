@@ -4,7 +4,6 @@ import shutil
 from pathlib import Path
 
 from ser import checkpoint
-from ser.pipeline import EmotionPipeline
 from train.evaluate import write_rows
 from train.runs import RESULTS, quotable_rows
 
@@ -17,7 +16,6 @@ def embed(run: Path, results: Path = RESULTS, target: Path = checkpoint.EMBEDDED
     Raises CheckpointError for a run that does not load or gets another golden answer, ValueError
     for one that was not evaluated or is too large.
     """
-    EmotionPipeline.from_pretrained(run)
     rows = quotable_rows(run, results)
     n_bytes = sum((run / name).stat().st_size for name in checkpoint.FILES)
     if n_bytes > MAX_BYTES:

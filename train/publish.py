@@ -6,18 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from huggingface_hub import CommitInfo, CommitOperationAdd, HfApi, hf_hub_download
-from huggingface_hub.errors import (
-    EntryNotFoundError,
-    HfHubHTTPError,
-    HTTPError,
-    RepositoryNotFoundError,
-)
+from huggingface_hub.errors import EntryNotFoundError, RepositoryNotFoundError
 
 from ser import checkpoint
 from ser.checkpoint import CONFIG_NAME, METRICS_NAME, WEIGHTS_NAME
+from ser.hub_errors import HUB_ERRORS, explain
 from ser.pipeline import EmotionPipeline
 from train.card import model_card
-from train.runs import RESULTS, quotable_rows
+from train.runs import RESULTS, load_run, quotable_rows
 
 PRIMARY = {"scope": "recipe-crossval", "protocol": "emobox-6fold", "part": "test"}
 PICTURES = ("confusion_matrix.png", "training_history.png")
@@ -50,7 +46,7 @@ class Run:
         what is published (unless `force`), where somebody else published meanwhile, where the tag
         is taken, and where what arrived does not give the golden answer.
         """
-        loaded = EmotionPipeline.from_pretrained(self.folder).checkpoint
+        loaded = load_run(self.folder).checkpoint
         rows = quotable_rows(self.folder, self.results)
         files: dict[str, bytes | Path] = {
             CONFIG_NAME: self.folder / CONFIG_NAME,
@@ -78,13 +74,13 @@ class Run:
                 parent_commit=head,
                 create_pr=create_pr,
             )
+            _verify(repo, commit)
             if tag:
                 api.create_tag(repo, tag=tag, revision=commit.oid)
-            _verify(repo, commit)
-        except HfHubHTTPError as error:
-            raise PublishError(_reason(error, repo)) from error
-        except HTTPError as error:
-            raise PublishError(f"The Hub could not be reached: {error}.") from error
+        except PublishError:
+            raise
+        except HUB_ERRORS as error:
+            raise PublishError(explain(error, repo)) from error
         return commit
 
 
@@ -157,13 +153,3 @@ def _print_plan(repo: str, files: dict[str, bytes | Path], head: str | None) -> 
     for name, content in files.items():
         n_bytes = len(content) if isinstance(content, bytes) else content.stat().st_size
         print(f"  {name:<24}{n_bytes:>10,} bytes")
-
-
-def _reason(error: HfHubHTTPError, repo: str) -> str:
-    status = error.response.status_code
-    return {
-        401: f"The Hub does not know the token: log in with one that may write to {repo}.",
-        403: f"The token may not write to {repo}.",
-        412: f"Somebody else published to {repo} meanwhile; nothing was overwritten. Try again.",
-        429: "The Hub asks to wait: too many requests. Try again in some minutes.",
-    }.get(status, f"The Hub answered {status} when asked to publish to {repo}.")

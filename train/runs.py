@@ -32,21 +32,28 @@ from train.evaluate import (
 from train.recipe import Recipe
 from train.splits import Split, make_splits
 
-RUNS = Path("runs")
-RESULTS = Path("results")
-RECIPE_NAME = "recipe.json"
+ROOT = Path(__file__).parent.parent
+RUNS = ROOT / "runs"
+RESULTS = ROOT / "results"
+WHAT_NAME = "run.json"
 PREDICTIONS_NAME = "predictions.npz"
 
 
-def fit_run(recipe: Recipe, protocol: str, fold: int, seed: int, run: Path) -> list[dict]:
-    """Train one fold into `run` (or finish what is there) and return its metrics rows."""
-    if (run / checkpoint.METRICS_NAME).exists():
-        _claim(run, recipe)
-        return json.loads((run / checkpoint.METRICS_NAME).read_text())
+def fit_run(
+    recipe: Recipe, protocol: str, fold: int, seed: int, run: Path, announce: bool = False
+) -> list[dict]:
+    """Train one fold into `run` (or finish what is there) and return its metrics rows.
+
+    Raises ValueError where `run` holds anything else than the beginning of this very run.
+    """
     utterances = load_corpora(recipe.corpora)
     split = choose_fold(make_splits(protocol, utterances, seed), fold)
-    _claim(run, recipe)
+    _claim(run, recipe, split, seed, data_sha256(utterances))
+    if (run / checkpoint.METRICS_NAME).exists():
+        return json.loads((run / checkpoint.METRICS_NAME).read_text())
     store = FeatureStore(utterances, recipe.features, recipe.augment, seed)
+    if announce:
+        announce_cost(recipe, split, store)
     fitted = loop.fit(recipe, split, store, run, seed)
     config = CheckpointConfig(
         model_name=recipe.model_name,
@@ -61,7 +68,7 @@ def fit_run(recipe: Recipe, protocol: str, fold: int, seed: int, run: Path) -> l
             "fold": fold,
             "seed": seed,
             **{
-                f"{part}_speakers": sorted({u.speaker for u in utterances})
+                f"{part}_speakers": _public_speakers(utterances)
                 for part, utterances in split.parts.items()
             },
             "best_epoch": fitted.best_epoch,
@@ -77,14 +84,27 @@ def fit_run(recipe: Recipe, protocol: str, fold: int, seed: int, run: Path) -> l
     return evaluate_run(run)
 
 
+def _public_speakers(utterances: Sequence[Utterance]) -> list[str]:
+    """Speaker ids as a published config.json may hold them: visitors are one anonymous name."""
+    return sorted({"feedback" if u.corpus == "feedback" else u.speaker for u in utterances})
+
+
+def load_run(run: Path) -> EmotionPipeline:
+    """Load a finished run; ValueError where there is none, CheckpointError where it is damaged."""
+    if not run.is_dir():
+        raise ValueError(f"There is no run folder {run}.")
+    return EmotionPipeline.from_pretrained(run)
+
+
 def evaluate_run(run: Path) -> list[dict]:
     """Judge the run's validation and test clips through the pipeline; write its metrics.json."""
-    pipeline = EmotionPipeline.from_pretrained(run)
+    pipeline = load_run(run)
     training = pipeline.checkpoint.config.training
     utterances = load_corpora(training["corpora"])
     fold, seed = training["fold"], training["seed"]
     split = choose_fold(make_splits(training["protocol"], utterances, seed), fold)
     rows, judged = [], {}
+    data = data_sha256(utterances)
     for part in ("validation", "test"):
         if not split.parts[part]:
             continue
@@ -97,7 +117,7 @@ def evaluate_run(run: Path) -> list[dict]:
                 "these-weights",
                 part,
                 training["corpora"],
-                data_sha256(utterances),
+                data,
                 best_epoch=training["best_epoch"],
                 n_epochs=training["n_epochs"],
                 minutes=training["minutes"],
@@ -125,7 +145,8 @@ def crossval(
 
     Finished folds are kept, interrupted ones go on. Writes metrics.json (one row for the
     validation clips, one for the test clips), oof.npz and confusion_matrix.png into
-    `results/RECIPE/PROTOCOL`, where they are committed as evidence.
+    `results/RECIPE/PROTOCOL`, where they are committed as evidence; not where only some `folds`
+    were asked for, which are no evidence for the protocol.
     """
     utterances = load_corpora(recipe.corpora)
     jobs = []
@@ -150,7 +171,8 @@ def crossval(
             fold, seed = futures[future]
             tqdm.write(f"fold {fold}, seed {seed}: {row['part']} UA {100 * row['ua']:.1f} %")
     folders = [run_folder(base, fold, seed) for fold, seed in jobs]
-    return _collect(recipe, protocol, folders, utterances, results / recipe.name / protocol)
+    out = results / recipe.name / protocol
+    return _collect(recipe, protocol, folders, utterances, None if folds else out)
 
 
 def _collect(
@@ -158,10 +180,10 @@ def _collect(
     protocol: str,
     folders: Sequence[Path],
     utterances: Sequence[Utterance],
-    out: Path,
+    out: Path | None,
 ) -> list[dict]:
-    """The folds' predictions -> recipe-crossval rows and out-of-fold probabilities in `out`."""
-    out.mkdir(parents=True, exist_ok=True)
+    """The folds' predictions -> recipe-crossval rows; with out-of-fold probabilities in `out`."""
+    data = data_sha256(utterances)
     who = {u.stem: u for u in utterances}
     trained = [json.loads((f / checkpoint.METRICS_NAME).read_text())[-1] for f in folders]
     rows = []
@@ -176,11 +198,14 @@ def _collect(
             "recipe-crossval",
             part,
             recipe.corpora,
-            data_sha256(utterances),
+            data,
             best_epochs=[row["best_epoch"] for row in trained],
             minutes=round(sum(row["minutes"] for row in trained), 1),
         )
         rows.append(row)
+    if out is None:
+        return rows
+    out.mkdir(parents=True, exist_ok=True)
     joined.save(out / "oof.npz")
     title = f"{recipe.name}, {protocol}: UA {100 * rows[-1]['ua']:.1f} %"
     figures.confusion_matrix(np.array(rows[-1]["confusion"]), title, out / "confusion_matrix.png")
@@ -195,7 +220,7 @@ def quotable_rows(run: Path, results: Path = RESULTS) -> list[dict]:
     (scope recipe-crossval), which say what to expect from voices it has not heard. Raises
     CheckpointError where the run does not load, ValueError where it was not evaluated.
     """
-    loaded = checkpoint.load(run)
+    loaded = load_run(run).checkpoint
     if not loaded.metrics:
         raise ValueError(f"{run} has no {checkpoint.METRICS_NAME}: run `python -m train evaluate`.")
     rows = list(loaded.metrics)
@@ -232,12 +257,22 @@ def choose_fold(splits: Sequence[Split], fold: int) -> Split:
     raise ValueError(f"{splits[0].protocol} has folds 1 to {len(splits)}, not {fold}.")
 
 
-def _claim(run: Path, recipe: Recipe) -> None:
-    """Write the recipe into the run folder, or refuse a folder that holds another one."""
+def _claim(run: Path, recipe: Recipe, split: Split, seed: int, data: str) -> None:
+    """Write what the run is into its folder, or refuse a folder that holds another one."""
     run.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(asdict(recipe), indent=2, default=str)
-    path = run / RECIPE_NAME
+    what = {
+        "recipe": asdict(recipe),
+        "protocol": split.protocol,
+        "fold": split.fold,
+        "seed": seed,
+        "data_sha256": data,
+    }
+    text = json.dumps(what, indent=2, default=str)
+    path = run / WHAT_NAME
     if not path.exists():
         path.write_text(text)
     elif path.read_text() != text:
-        raise ValueError(f"{run} holds a run of another recipe: choose another --output.")
+        raise ValueError(
+            f"{run} holds a run of another recipe, split or state of the data: choose another "
+            "--output, or delete it."
+        )

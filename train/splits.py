@@ -150,6 +150,8 @@ def make_splits(protocol: str, utterances: Sequence[Utterance], seed: int) -> li
         raise ValueError(f"Unknown protocol {protocol!r}: choose from {sorted(PROTOCOLS)}.")
     measured = [u for u in utterances if u.corpus == MEASURED]
     others = [u for u in utterances if u.corpus != MEASURED]
+    if not measured:
+        raise ValueError(f"{protocol} measures on {MEASURED}: name it among the corpora.")
     splits = PROTOCOLS[protocol](measured, seed)
     return [_with_more_to_learn(split, others) for split in splits] if others else splits
 
@@ -170,7 +172,7 @@ def _checked(split: Split, speakers_apart: bool) -> Split:
             for name in names:
                 if side_of.setdefault(name, side) != side:
                     raise AssertionError(f"{split.protocol} fold {split.fold}: {name} on two sides")
-    if not speakers_apart:  # a speaker on one side keeps duplicates together already
+    if not speakers_apart:  # where they are, identical files are too
         everything = [u for part in split.parts.values() for u in part]
         for group in duplicate_groups(everything):
             if len({side_of[stem] for stem in group}) > 1:
