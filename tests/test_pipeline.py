@@ -154,12 +154,12 @@ def test_real_recordings_at_48_khz_and_in_the_corpus_get_one_answer(pipeline, co
 def test_eight_bit_copies_of_real_recordings_keep_their_label(pipeline, ravdess, tmp_path):
     """For clips that peak above -12 dBFS; 8 bits step at -42."""
     path, n_same, n = tmp_path / "a.wav", 0, 0
-    for utterance in ravdess[::60]:
+    for utterance in ravdess[::6]:
         samples, rate = soundfile.read(utterance.path, dtype="float32")
         if np.abs(samples).max() < 10 ** (-12 / 20):
             continue
         soundfile.write(path, samples, rate, subtype="PCM_U8")
         n += 1
         n_same += pipeline.predict(path).emotion == pipeline.predict(utterance.path).emotion
-    assert n > 5
+    assert n == 30
     assert n_same == n
