@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 .PHONY: demo test test-corpora bench clean
 
 demo: $(VENV)/.demo  ## start the app with the embedded model
-	$(BIN)/python app.py
+	PYTHONUNBUFFERED=1 $(BIN)/python app.py
 
 test: $(VENV)/.test  ## linter and tests
 	$(BIN)/ruff check .

@@ -171,7 +171,7 @@ class Feedback:
         with self.lock:
             for row in found:  # so that a purge that is cut off is known to be due
                 self._set_state(row, "withdrawing")
-        rows = self._waiting("withdrawing")
+            rows = [self.entries[row["receipt_sha256"]].row for row in rows]
         if any("file_name" in row for row in rows):
             self.dataset.purge()
         with self.lock:

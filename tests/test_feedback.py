@@ -298,6 +298,21 @@ def test_the_same_sound_shared_twice_is_taken_back_once(hub, queue, prediction):
     assert repo.history_contains(row["audio_sha256"])
 
 
+def test_what_is_taken_back_during_another_withdrawal_is_not_forgotten(hub, queue, prediction):
+    first, second = (queue.share(prediction, "sad", "visit", "visitor") for _ in range(2))
+    queue.sync()
+    queue.withdraw(first, "visitor")
+    hub.fail(
+        method="POST",
+        path="*/commit/*",
+        times=1,
+        before=lambda: queue.withdraw(second, "visitor") and None,
+    )
+    queue.sync()
+    assert [queue.state(receipt) for receipt in (first, second)] == ["withdrawn"] * 2
+    assert rows(hub) == []
+
+
 def test_an_invented_receipt_changes_nothing(hub, queue, prediction):
     queue.share(prediction, "sad", "visit", "visitor")
     queue.sync()
