@@ -273,7 +273,7 @@ def test_a_withdrawal_that_is_cut_off_is_finished_later(
     if where == "a new machine":
         queue = Feedback(FeedbackDataset(REPO), tmp_path / "new disk")
     queue.withdraw(receipt, "visitor")
-    hub.fail(status=500, method=method, path=path)
+    hub.fail(status=403, method=method, path=path)  # which the client does not try again
     with pytest.raises(DatasetError):
         queue.sync()
     hub.heal()
