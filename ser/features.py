@@ -1,10 +1,11 @@
 """FeatureConfig and extract: a waveform at 16 kHz -> what the model sees.
 
 Training and serving call the same function with the same config, which travels inside the
-checkpoint. The definitions are librosa's, computed with torch and scipy (a test holds the two
+checkpoint. The definitions are librosa's, computed with torch and numpy (a test holds the two
 together), because importing librosa costs seconds that a visitor would wait.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -12,8 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from scipy.fft import dct
-from scipy.signal import savgol_filter
 
 from ser.audio import SAMPLE_RATE
 
@@ -147,12 +146,30 @@ def _log_mel(waveform: np.ndarray, config: FeatureConfig) -> np.ndarray:
 
 def _mfcc39(waveform: np.ndarray, config: FeatureConfig) -> np.ndarray:
     """13 MFCC, their slopes and their curvatures over the whole sequence, (n_frames, 39)."""
-    mfcc = dct(_log_mel(waveform, config), type=2, norm="ortho", axis=1)[:, : config.n_mfcc]
-    deltas = [
-        savgol_filter(mfcc, DELTA_WIDTH, order, deriv=order, axis=0, mode="interp")
-        for order in (1, 2)
-    ]
-    return np.concatenate([mfcc, *deltas], axis=1)
+    mfcc = _log_mel(waveform, config) @ _dct(config.n_mels)[:, : config.n_mfcc]
+    return np.concatenate([mfcc, *(_delta(mfcc, order) for order in (1, 2))], axis=1)
+
+
+def _delta(values: np.ndarray, order: int) -> np.ndarray:
+    """Derivative over frames (n_frames, n): of the polynomial of that order fitted to 9 frames.
+
+    Savitzky & Golay, Analytical Chemistry 36(8), 1964. Being of the fitted order, the derivative is
+    the same everywhere in a window, so the frames at either end take their first whole window's.
+    """
+    frames = np.arange(DELTA_WIDTH) - DELTA_WIDTH // 2
+    powers = np.vander(frames, order + 1, increasing=True)
+    kernel = math.factorial(order) * np.linalg.pinv(powers)[order]
+    inside = np.lib.stride_tricks.sliding_window_view(values, DELTA_WIDTH, axis=0) @ kernel
+    return np.pad(inside, ((DELTA_WIDTH // 2, DELTA_WIDTH // 2), (0, 0)), mode="edge")
+
+
+@cache
+def _dct(n: int) -> np.ndarray:
+    """Orthonormal DCT-II as a matrix (n, n): values @ matrix, one coefficient a column."""
+    angles = np.pi / n * (np.arange(n)[:, None] + 0.5) * np.arange(n)
+    matrix = np.sqrt(2 / n) * np.cos(angles)
+    matrix[:, 0] /= np.sqrt(2)
+    return matrix
 
 
 class _Kind(NamedTuple):

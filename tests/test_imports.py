@@ -9,7 +9,17 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FORBIDDEN = {
-    "ser": {"app", "sharing", "train", "gradio", "librosa", "matplotlib", "sklearn", "tests"},
+    "ser": {
+        "app",
+        "sharing",
+        "train",
+        "gradio",
+        "librosa",
+        "scipy",
+        "matplotlib",
+        "sklearn",
+        "tests",
+    },
     "train": {"app", "sharing", "gradio", "tests"},
 }
 
@@ -50,7 +60,7 @@ def test_serving_loads_no_training_library():
     code = (
         "import sys; from ser.pipeline import EmotionPipeline; from ser.checkpoint import "
         "GOLDEN_CLIP; EmotionPipeline.from_pretrained().predict(GOLDEN_CLIP); "
-        "print([m for m in ('librosa', 'numba', 'sklearn', 'matplotlib', 'train') "
+        "print([m for m in ('librosa', 'scipy', 'numba', 'sklearn', 'matplotlib', 'train') "
         "if m in sys.modules])"
     )
     out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
