@@ -85,7 +85,7 @@ def test_a_hub_that_fails_costs_three_seconds_and_the_default_answers(hub, publi
     else:
         hub.fail(cut=True, path="*model.safetensors")
     seconds, served = start_s(REPO)
-    assert seconds < serving.HUB_BUDGET_S + 0.5
+    assert seconds < 3 + 0.5  # half a second for a busy machine
     assert served.pipeline.checkpoint.name == "embedded"
     assert REPO in served.notice and "embedded default answers" in served.notice
     hub.heal()
@@ -98,7 +98,7 @@ def test_a_hub_that_fails_later_leaves_the_model_fetched_earlier(hub, published,
     fetched = serve(REPO).pipeline.checkpoint.revision
     hub.down() if fault == "down" else hub.fail(hang=True)
     seconds, served = start_s(REPO)
-    assert seconds < serving.HUB_BUDGET_S + 1
+    assert seconds < 3 + 0.5
     assert served.pipeline.checkpoint.revision == fetched
     assert fetched[:8] in served.notice and "fetched earlier" in served.notice
     hub.heal()

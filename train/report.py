@@ -92,15 +92,24 @@ def _founding_lines(crossvals: list[dict]) -> list[str]:
 
 
 def speed_lines() -> list[str]:
-    """Table of the stages' times, then start and memory."""
+    """Tables of the stages' times and of the starts, the queue, then memory."""
     results = json.loads((ROOT / "benchmarks" / "results.json").read_text())
     lines = [f"| {results['clip_s']} s clip, one thread | median, ms | 95th percentile, ms |"]
     lines.append("|---|---|---|")
     for stage, ms in results["prediction_ms"].items():
         lines.append(f"| {stage} | {ms['median']:.1f} | {ms['p95']:.1f} |")
     start = results["start"]
+    hub = json.loads((ROOT / "benchmarks" / "hub.json").read_text())
+    starts = [f"| {source} | {seconds:.1f} |" for source, seconds in hub["start_s"].items()]
     return [
         *lines,
+        "",
+        "| the model comes from (test Hub on loopback) | first page after, s |",
+        "|---|---|",
+        *starts,
+        "",
+        f"With the Hub down, {hub['queue']['shares_a_minute_hub_down']:,} recordings a minute can be "
+        f"shared; 1,000 of them are carried to it in {hub['queue']['replay_of_1000_s']:.0f} s.",
         "",
         f"First page {start['first_page_s']:.1f} s after `python app.py` (median of "
         f"{start['n_starts']}; worst {start['first_page_s_worst']:.1f} s), peak memory "
