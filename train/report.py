@@ -108,8 +108,8 @@ def speed_lines() -> list[str]:
         "|---|---|",
         *starts,
         "",
-        f"With the Hub down, {hub['queue']['shares_a_minute_hub_down']:,} recordings a minute can be "
-        f"shared; 1,000 of them are carried to it in {hub['queue']['replay_of_1000_s']:.0f} s.",
+        f"With the Hub down, {hub['queue']['shares_a_minute_hub_down']:,} recordings a minute can "
+        f"be shared; 1,000 of them are carried to it in {hub['queue']['replay_of_1000_s']:.0f} s.",
         "",
         f"First page {start['first_page_s']:.1f} s after `python app.py` (median of "
         f"{start['n_starts']}; worst {start['first_page_s_worst']:.1f} s), peak memory "
