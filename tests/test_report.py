@@ -44,13 +44,13 @@ def test_the_gap_between_the_protocols_is_named():
 
 def test_check_notices_and_write_mends(tmp_path):
     readme = tmp_path / "README.md"
-    parts = "<!-- results -->\nstale figures\n<!-- /results -->\n\n<!-- speed -->\n<!-- /speed -->\n"
+    parts = "<!-- results -->\nstale\n<!-- /results -->\n\n<!-- speed -->\n<!-- /speed -->\n"
     readme.write_text(parts)
     with pytest.raises(ValueError, match="out of date"):
         report.write(check=True, readme=readme)
     report.write(readme=readme)
     report.write(check=True, readme=readme)
-    assert "stale figures" not in readme.read_text()
+    assert "stale" not in readme.read_text()
     readme.write_text("no marks")
     with pytest.raises(ValueError, match="results"):
         report.write(readme=readme)
