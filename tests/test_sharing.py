@@ -103,8 +103,12 @@ def listen(page: Page, clip: Path = CLIP) -> None:
     """Have a recording judged, and open the panel."""
     choose(page, clip)
     expect(page.locator("#said")).to_contain_text(SENTENCE)
-    if not page.get_by_role("checkbox").is_visible():
-        page.get_by_role("button", name="Was the answer right?").click()
+    opener = page.get_by_role("button", name="Was the answer right?")
+    expect(opener).to_be_visible()
+    try:  # it stays open once it was opened, but comes back a moment after the answer
+        expect(page.get_by_role("checkbox")).to_be_visible(timeout=1000)
+    except AssertionError:
+        opener.click()
     expect(page.get_by_role("checkbox")).not_to_be_checked()
     expect(page.get_by_role("radio", checked=True)).to_have_count(0)
 
