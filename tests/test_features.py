@@ -13,6 +13,15 @@ from ser.features import FeatureConfig, extract, frame_times_s, speech_span
 
 WHOLE = FeatureConfig(trim_db=None)
 
+FRAMES = {  # the founding definition, in librosa's words
+    "n_fft": 512,
+    "win_length": 400,
+    "hop_length": 160,
+    "window": "hamming",
+    "n_mels": 40,
+    "pad_mode": "constant",
+}
+
 
 def librosa_mfcc39(waveform: np.ndarray) -> np.ndarray:
     waveform = waveform - waveform.mean()
@@ -20,12 +29,7 @@ def librosa_mfcc39(waveform: np.ndarray) -> np.ndarray:
         y=waveform / np.abs(waveform).max(),
         sr=SAMPLE_RATE,
         n_mfcc=13,
-        n_fft=512,
-        win_length=400,
-        hop_length=160,
-        window="hamming",
-        n_mels=40,
-        pad_mode="constant",
+        **FRAMES,
     )
     deltas = [librosa.feature.delta(mfcc, order=order) for order in (1, 2)]
     values = np.concatenate([mfcc, *deltas]).T
@@ -42,12 +46,7 @@ def test_unnormalised_mfcc_equal_librosas_within_a_ten_thousandth_of_a_db(speech
     mel = librosa.feature.melspectrogram(
         y=scaled,
         sr=SAMPLE_RATE,
-        n_fft=512,
-        win_length=400,
-        hop_length=160,
-        window="hamming",
-        n_mels=40,
-        pad_mode="constant",
+        **FRAMES,
     )
     for range_db in (80.0, 50.0):
         config = FeatureConfig(trim_db=None, dynamic_range_db=range_db)

@@ -1,8 +1,8 @@
 """A run folder from start to end: fit, save, evaluate; many of them for a cross-validation.
 
 runs/RECIPE/PROTOCOL/fold-K-seed-S/ holds config.json, model.safetensors, metrics.json,
-history.csv, predictions.npz, training_history.png, confusion_matrix.png; and last.pt, from which
-an interrupted run goes on.
+history.csv, validation- and test-predictions.npz, training_history.png and confusion_matrix.png;
+run.json, which says what the run is; and last.pt, from which an interrupted one goes on.
 """
 
 import json
