@@ -46,8 +46,8 @@ class FeedbackDataset:
         self.api = HfApi()
 
     def head(self) -> str:
-        """Commit of the main branch."""
-        return self._guarded(self._head)
+        """Commit of the main branch; DatasetError where there is no such dataset."""
+        return self._guarded(lambda: self.api.dataset_info(self.repo).sha)
 
     def read(self) -> list[dict]:
         """Every row of metadata.jsonl."""

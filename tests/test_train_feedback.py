@@ -121,6 +121,13 @@ def test_the_end_of_the_input_ends_the_review(shared):
     assert feedback.review(ask=ended, play=lambda _: None) == 3
 
 
+def test_a_dataset_that_is_not_there_is_not_made(hub, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SER_DATA", str(tmp_path))
+    assert main(["fetch-feedback", "--repo", "user/typo"]) == 1
+    assert "not on the Hub" in capsys.readouterr().err
+    assert not hub.seen("POST")
+
+
 def test_a_hub_that_is_down_leaves_what_was_fetched(shared, hub, capsys):
     assert main(["fetch-feedback", "--repo", REPO]) == 0
     review("a", "a", "a")
