@@ -1,6 +1,9 @@
 """Every protocol keeps its promise, on the real file list."""
 
+import hashlib
+import shutil
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +11,11 @@ import pytest
 
 from ser.labels import LABELS
 from train import splits
-from train.corpora import Utterance
+from train.corpora import Utterance, duplicate_groups, load_corpora
 from train.splits import Split, make_splits
+
+PROTOCOLS = ("emobox-6fold", "luna-5fold", "random-70-15-15", "ship-20-4")
+SPEAKERS_APART = ("emobox-6fold", "luna-5fold", "ship-20-4")
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +100,108 @@ def test_a_broken_promise_is_noticed(listed):
 def test_duplicates_on_two_sides_are_noticed(listed):
     first, second = (u for u in listed if u.path.read_text() == "same")
     with pytest.raises(AssertionError, match="identical"):
-        splits._checked(Split("leaky", 1, (first,), (second,), ()), speakers_apart=False)
+        splits._check_contents(
+            Split("leaky", 1, (first,), (second,), ()), duplicate_groups([first, second])
+        )
+
+
+def test_a_clip_under_two_actors_is_noticed(listed, tmp_path):
+    """As in a download that was put together by hand."""
+    path = tmp_path / f"{listed[-1].stem}.wav"
+    path.write_text(listed[0].path.read_text())
+    with pytest.raises(AssertionError, match="identical"):
+        make_splits("emobox-6fold", [*listed[:-1], replace(listed[-1], path=path)], seed=0)
+
+
+def test_a_group_on_two_sides_is_noticed(listed):
+    one, two = (replace(u, speaker=u.stem, group="session") for u in listed[:2])
+    with pytest.raises(AssertionError, match="session"):
+        splits._checked(Split("leaky", 1, (one,), (two,), ()), speakers_apart=True)
+
+
+# --- with other corpora -----------------------------------------------------------------------
+
+
+def sides(split, key) -> list[set]:
+    """What each part holds, by whatever `key` says of a clip."""
+    return [{key(u) for u in part} for part in split.parts.values()]
+
+
+def none_shared(parts) -> bool:
+    return not any(one & two for one, two in combinations(parts, 2))
+
+
+def song_of(listed: list[Utterance], folder: Path) -> list[Utterance]:
+    """A song by each actor."""
+    made = []
+    for actor in range(1, 25):
+        path = folder / f"03-02-01-01-01-01-{actor:02d}.wav"
+        path.write_text(path.stem)
+        speaker = f"ravdess-{actor:02d}"
+        made.append(Utterance(path, "neutral", speaker, "m", "ravdess-song"))
+    return made
+
+
+@pytest.mark.parametrize("protocol", SPEAKERS_APART)
+def test_an_actor_who_is_held_out_is_not_heard_singing(listed, tmp_path, protocol):
+    songs = song_of(listed, tmp_path)
+    for split in make_splits(protocol, [*listed, *songs], seed=0):
+        assert none_shared(sides(split, lambda u: u.speaker))
+        sung = [u for u in split.train if u.corpus == "ravdess-song"]
+        assert {u.speaker for u in sung} == {
+            u.speaker for u in split.train if u.corpus == "ravdess"
+        }
+        assert len(sung) == 24 - len({u.speaker for u in (*split.validation, *split.test)})
+
+
+def test_a_session_that_is_held_out_is_not_heard_at_all(listed, tmp_path):
+    partner = replace(song_of(listed, tmp_path)[0], speaker="other-1", group="session-1")
+    clips = [replace(u, group="session-1") if u.speaker == "ravdess-01" else u for u in listed]
+    for split in make_splits("emobox-6fold", [*clips, partner], seed=0):
+        assert (partner in split.train) == ("ravdess-01" in {u.speaker for u in split.train})
+        assert none_shared(sides(split, lambda u: u.group or u.stem))
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_held_out_clip_does_not_come_back_in_another_corpus(listed, tmp_path, protocol):
+    """Copies under another name and speaker are learnt only where the original is."""
+    copies = []
+    for original in listed[::5]:
+        path = tmp_path / f"copy-of-{original.stem}.wav"
+        shutil.copy(original.path, path)
+        copies.append(Utterance(path, original.emotion, "other-1", "f", "other"))
+    content = {u: u.path.read_bytes() for u in [*listed, *copies]}
+    for split in make_splits(protocol, [*listed, *copies], seed=0):
+        held_out = {content[u] for u in (*split.validation, *split.test)}
+        assert set(copies) & set(split.train) == {c for c in copies if content[c] not in held_out}
+        assert none_shared(sides(split, content.get))
+
+
+@pytest.fixture(scope="module")
+def real(corpora_root) -> list[Utterance]:
+    """Every clip of the public corpora."""
+    names = ("ravdess", "ravdess-song", "cremad", "tess", "emodb", "emovo")
+    return load_corpora(names, corpora_root)
+
+
+@pytest.fixture(scope="module")
+def sound(real) -> dict[str, bytes]:
+    """What each real file holds, by stem, hashed without the project's help."""
+    return {u.stem: hashlib.sha256(u.path.read_bytes()).digest() for u in real}
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_no_speaker_and_no_duplicate_of_the_real_corpora_crosses_a_split(real, sound, protocol):
+    alone = make_splits(protocol, [u for u in real if u.corpus == "ravdess"], seed=0)
+    together = make_splits(protocol, real, seed=0)
+    for one, more in zip(alone, together, strict=True):
+        assert (more.validation, more.test) == (one.validation, one.test)
+        assert set(one.train) < set(more.train)
+        assert none_shared(sides(more, lambda u: u.stem))
+        assert none_shared(sides(more, lambda u: sound[u.stem]))
+        if protocol in SPEAKERS_APART:
+            assert none_shared(sides(more, lambda u: u.speaker))
+        assert {u.corpus for u in more.train} >= {"cremad", "tess", "emodb", "emovo"}
 
 
 def test_wrong_names_and_sizes(listed):

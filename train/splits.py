@@ -50,6 +50,10 @@ LUNA_FOLDS = (
 # For a model to ship: twenty actors fit it, four stop it, none is left to test it.
 SHIP_FOLDS = (((), (7, 13, 12, 14)),)
 
+# For the last fit, on all actors: what there is to choose was chosen on the folds of another one.
+ALL_FOLDS = (((), ()),)
+REHEARSED_ON = {"ship-24": ("emobox-6fold", range(1, len(EMOBOX_FOLDS) + 1))}
+
 RANDOM_SIZES = (1008, 216, 216)
 
 
@@ -134,6 +138,7 @@ PROTOCOLS: dict[str, Callable[[Sequence[Utterance], int], list[Split]]] = {
     "luna-5fold": _by_actor("luna-5fold", LUNA_FOLDS),
     "random-70-15-15": random_70_15_15,
     "ship-20-4": _by_actor("ship-20-4", SHIP_FOLDS),
+    "ship-24": _by_actor("ship-24", ALL_FOLDS),
 }
 SPEAKER_DEPENDENT = {"random-70-15-15"}
 
@@ -144,7 +149,8 @@ MEASURED = "ravdess"  # the corpus that the protocols are about
 def make_splits(protocol: str, utterances: Sequence[Utterance], seed: int) -> list[Split]:
     """All folds of a named protocol; ValueError for an unknown name.
 
-    Utterances of other corpora are training data only, and never of a speaker who is held out.
+    Utterances of other corpora are training data only: never of a speaker or group that is held
+    out, never a file identical to one that is.
     """
     if protocol not in PROTOCOLS:
         raise ValueError(f"Unknown protocol {protocol!r}: choose from {sorted(PROTOCOLS)}.")
@@ -152,29 +158,55 @@ def make_splits(protocol: str, utterances: Sequence[Utterance], seed: int) -> li
     others = [u for u in utterances if u.corpus != MEASURED]
     if not measured:
         raise ValueError(f"{protocol} measures on {MEASURED}: name it among the corpora.")
+    identical = duplicate_groups(utterances)
     splits = PROTOCOLS[protocol](measured, seed)
-    return [_with_more_to_learn(split, others) for split in splits] if others else splits
+    if others:
+        splits = [_with_more_to_learn(split, others, identical) for split in splits]
+    for split in splits:
+        _check_contents(split, identical)
+    return splits
 
 
-def _with_more_to_learn(split: Split, others: Sequence[Utterance]) -> Split:
-    held_out = {u.speaker for u in (*split.validation, *split.test)}
-    more = tuple(u for u in others if u.speaker not in held_out)
+def with_validation(split: Split, utterances: Sequence[Utterance]) -> Split:
+    """The split whose validation clips are learnt too, and what was left out for their sake."""
+    measured = tuple(u for u in split.train + split.validation if u.corpus == MEASURED)
+    others = [u for u in utterances if u.corpus != MEASURED]
+    whole = replace(split, train=measured, validation=())
+    return _with_more_to_learn(whole, others, duplicate_groups(utterances)) if others else whole
+
+
+def _with_more_to_learn(
+    split: Split, others: Sequence[Utterance], identical: Sequence[Sequence[str]]
+) -> Split:
+    held_out = (*split.validation, *split.test)
+    names = {name for u in held_out for name in (u.stem, *_bonds(u))}
+    names |= {stem for group in identical if names & set(group) for stem in group}
+    more = tuple(u for u in others if not names & {u.stem, *_bonds(u)})
     apart = split.protocol not in SPEAKER_DEPENDENT
     return _checked(replace(split, train=split.train + more), speakers_apart=apart)
 
 
+def _bonds(utterance: Utterance) -> tuple[str, ...]:
+    """What ties a clip to one side: its speaker, and its group where it has one."""
+    return tuple(filter(None, (utterance.speaker, utterance.group)))
+
+
 def _checked(split: Split, speakers_apart: bool) -> Split:
-    """Assert that nothing stands on two sides: no clip, no identical file, no speaker."""
+    """Assert that nothing stands on two sides: no clip, no speaker, no group."""
     side_of: dict[str, str] = {}
     for side, part in split.parts.items():
         for utterance in part:
-            names = [utterance.stem] + [utterance.speaker] * speakers_apart
-            for name in names:
+            for name in (utterance.stem, *(_bonds(utterance) if speakers_apart else ())):
                 if side_of.setdefault(name, side) != side:
                     raise AssertionError(f"{split.protocol} fold {split.fold}: {name} on two sides")
-    if not speakers_apart:  # where they are, identical files are too
-        everything = [u for part in split.parts.values() for u in part]
-        for group in duplicate_groups(everything):
-            if len({side_of[stem] for stem in group}) > 1:
-                raise AssertionError(f"{split.protocol}: identical files {group} on two sides")
     return split
+
+
+def _check_contents(split: Split, identical: Sequence[Sequence[str]]) -> None:
+    """Assert that the clips of each group of identical files stand on one side, if on any."""
+    side_of = {u.stem: side for side, part in split.parts.items() for u in part}
+    for group in identical:
+        if len({side_of[stem] for stem in group if stem in side_of}) > 1:
+            raise AssertionError(
+                f"{split.protocol} fold {split.fold}: identical files {group} on two sides"
+            )
