@@ -1,19 +1,18 @@
 """FeatureConfig and extract: a waveform at 16 kHz -> what the model sees.
 
 Training and serving call the same function with the same config, which travels inside the
-checkpoint. The definitions are librosa's, computed with torch and numpy (a test holds the two
-together), because importing librosa costs seconds that a visitor would wait.
+checkpoint.
 """
 
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
+from ser import descriptors, spectral
 from ser.audio import SAMPLE_RATE
 
 DELTA_WIDTH = 9  # frames; fewer cannot carry a delta
@@ -25,6 +24,9 @@ TRIM_MARGIN_FRAMES = 10  # kept around the speech; enough for the deltas of a si
 class FeatureConfig:
     """What the model sees, as a value that is saved with it.
 
+    `kind` is one of `mfcc39`, `logmel`, `chroma`, `contrast`, `descriptors` (see `ser.descriptors`)
+    and `raw` (a frame is the samples of one hop), or several joined by `+`: their columns side by
+    side.
     10 ms hop, 25 ms Hamming window in a 512-point FFT, 40 mel bands, unless said otherwise.
     `trim_db`: frames more than this under the loudest one are cut off before the first and after
     the last louder frame (None: keep the silence). `dynamic_range_db`: what lies further than this
@@ -42,13 +44,22 @@ class FeatureConfig:
     dynamic_range_db: float = 80.0
 
     def __post_init__(self) -> None:
-        if self.kind not in _KINDS:
-            raise ValueError(f"Unknown feature kind {self.kind!r}: choose from {sorted(_KINDS)}.")
+        unknown = set(self.kind.split("+")) - set(_KINDS)
+        if unknown:
+            raise ValueError(
+                f"Unknown feature kind {', '.join(map(repr, sorted(unknown)))}: choose from "
+                f"{sorted(_KINDS)}, or join some by +."
+            )
 
     @property
     def n_features(self) -> int:
         """Values a frame."""
-        return _KINDS[self.kind].n_features(self)
+        return sum(kind.n_features(self) for kind in self.parts)
+
+    @property
+    def parts(self) -> "list[_Kind]":
+        """The kinds whose columns stand side by side."""
+        return [_KINDS[name] for name in self.kind.split("+")]
 
     def to_dict(self) -> dict:
         """JSON-ready; `FeatureConfig(**d)` is the way back."""
@@ -59,8 +70,9 @@ def extract(waveform: np.ndarray, config: FeatureConfig) -> np.ndarray:
     """Turn a whole waveform (n_samples,) at 16 kHz into float32 features (n_frames, n_features).
 
     The waveform is trimmed, freed of its constant offset (which cheap converters add), scaled to
-    a peak of 1 (so loudness does not decide), analysed, and each feature is brought to zero mean
-    and unit variance over the clip, (x - mean) / (std + 1e-8).
+    a peak of 1 (so loudness does not decide) and analysed. Spectral features are brought to zero
+    mean and unit variance over the clip, (x - mean) / (std + 1e-8); descriptors and samples stay as
+    they are, for the height of a voice is in their mean.
 
     Raises ValueError for anything but one finite channel long enough for `DELTA_WIDTH` frames:
     the features of single frames mean nothing to a model trained on sequences.
@@ -82,8 +94,14 @@ def extract(waveform: np.ndarray, config: FeatureConfig) -> np.ndarray:
     speech = waveform[start:stop].astype(np.float32)
     speech -= speech.mean()
     scaled = speech / (np.abs(speech).max() or np.float32(1.0))
-    values = _KINDS[config.kind].compute(scaled, config)
-    return ((values - values.mean(axis=0)) / (values.std(axis=0) + 1e-8)).astype(np.float32)
+    return np.concatenate([_columns(kind, scaled, config) for kind in config.parts], axis=1)
+
+
+def _columns(kind: "_Kind", scaled: np.ndarray, config: FeatureConfig) -> np.ndarray:
+    values = kind.compute(scaled, config)
+    if kind.is_normalised:
+        values = (values - values.mean(axis=0)) / (values.std(axis=0) + 1e-8)
+    return values.astype(np.float32)
 
 
 def frame_times_s(waveform: np.ndarray, config: FeatureConfig) -> np.ndarray:
@@ -122,31 +140,22 @@ def _frame_power(waveform: np.ndarray, config: FeatureConfig) -> np.ndarray:
     return np.maximum(mean_square - mean**2, 0.0)
 
 
-def _power_spectrogram(waveform: np.ndarray, config: FeatureConfig) -> torch.Tensor:
-    """(n_bins, n_frames) power, frames centred, zeros beyond the ends."""
-    spectrum = torch.stft(
-        torch.from_numpy(waveform),
-        n_fft=config.n_fft,
-        hop_length=config.hop_length,
-        win_length=config.window_length,
-        window=_hamming(config.window_length),
-        center=True,
-        pad_mode="constant",
-        return_complex=True,
+def _power(waveform: np.ndarray, config: FeatureConfig) -> torch.Tensor:
+    return spectral.power_spectrogram(
+        waveform, config.n_fft, config.window_length, config.hop_length
     )
-    return torch.view_as_real(spectrum).square().sum(-1)
 
 
 def _log_mel(waveform: np.ndarray, config: FeatureConfig) -> np.ndarray:
     """(n_frames, n_mels) in dB, at most `dynamic_range_db` under the loudest."""
-    mel = mel_filters(config.n_fft, config.n_mels) @ _power_spectrogram(waveform, config)
+    mel = spectral.mel_filters(config.n_fft, config.n_mels) @ _power(waveform, config)
     db = 10 * torch.log10(mel.clamp(min=POWER_FLOOR)).numpy().T
     return np.maximum(db, db.max() - config.dynamic_range_db)
 
 
 def _mfcc39(waveform: np.ndarray, config: FeatureConfig) -> np.ndarray:
     """13 MFCC, their slopes and their curvatures over the whole sequence, (n_frames, 39)."""
-    mfcc = _log_mel(waveform, config) @ _dct(config.n_mels)[:, : config.n_mfcc]
+    mfcc = _log_mel(waveform, config) @ spectral.dct(config.n_mels)[:, : config.n_mfcc]
     return np.concatenate([mfcc, *(_delta(mfcc, order) for order in (1, 2))], axis=1)
 
 
@@ -163,58 +172,38 @@ def _delta(values: np.ndarray, order: int) -> np.ndarray:
     return np.pad(inside, ((DELTA_WIDTH // 2, DELTA_WIDTH // 2), (0, 0)), mode="edge")
 
 
-@cache
-def _dct(n: int) -> np.ndarray:
-    """Orthonormal DCT-II as a matrix (n, n): values @ matrix, one coefficient a column."""
-    angles = np.pi / n * (np.arange(n)[:, None] + 0.5) * np.arange(n)
-    matrix = np.sqrt(2 / n) * np.cos(angles)
-    matrix[:, 0] /= np.sqrt(2)
-    return matrix
+def _chroma(waveform: np.ndarray, config: FeatureConfig) -> np.ndarray:
+    return spectral.chroma(_power(waveform, config).numpy())
+
+
+def _contrast(waveform: np.ndarray, config: FeatureConfig) -> np.ndarray:
+    return spectral.spectral_contrast(_power(waveform, config).numpy())
+
+
+def _descriptors(waveform: np.ndarray, config: FeatureConfig) -> np.ndarray:
+    return descriptors.describe(
+        waveform, config.n_fft, config.window_length, config.hop_length, config.dynamic_range_db
+    )
+
+
+def _raw(waveform: np.ndarray, config: FeatureConfig) -> np.ndarray:
+    """The samples of each hop, zeros after the last, (n_frames, hop_length)."""
+    n_frames = 1 + len(waveform) // config.hop_length
+    padded = np.pad(waveform, (0, n_frames * config.hop_length - len(waveform)))
+    return padded.reshape(n_frames, config.hop_length)
 
 
 class _Kind(NamedTuple):
     compute: Callable[[np.ndarray, FeatureConfig], np.ndarray]
     n_features: Callable[[FeatureConfig], int]
+    is_normalised: bool = True
 
 
 _KINDS = {
     "mfcc39": _Kind(_mfcc39, lambda config: 3 * config.n_mfcc),
     "logmel": _Kind(_log_mel, lambda config: config.n_mels),
+    "chroma": _Kind(_chroma, lambda _: spectral.N_CHROMA),
+    "contrast": _Kind(_contrast, lambda _: spectral.N_CONTRAST),
+    "descriptors": _Kind(_descriptors, lambda _: len(descriptors.NAMES), is_normalised=False),
+    "raw": _Kind(_raw, lambda config: config.hop_length, is_normalised=False),
 }
-
-
-@cache
-def _hamming(length: int) -> torch.Tensor:
-    return torch.hamming_window(length, periodic=True)
-
-
-@cache
-def mel_filters(n_fft: int, n_mels: int) -> torch.Tensor:
-    """Triangular mel filters (n_mels, n_bins) on Slaney's scale with equal area, 0 to 8 kHz.
-
-    As `librosa.filters.mel`; M. Slaney, "Auditory Toolbox", Interval Research TR 1998-010.
-    """
-    edges_hz = _mel_to_hz(np.linspace(0.0, _hz_to_mel(SAMPLE_RATE / 2), n_mels + 2))
-    bins_hz = np.fft.rfftfreq(n_fft, 1 / SAMPLE_RATE)
-    ramps = edges_hz[:, None] - bins_hz[None, :]
-    widths = np.diff(edges_hz)
-    rising = -ramps[:-2] / widths[:-1, None]
-    falling = ramps[2:] / widths[1:, None]
-    triangles = np.maximum(0.0, np.minimum(rising, falling))
-    triangles *= (2.0 / (edges_hz[2:] - edges_hz[:-2]))[:, None]
-    return torch.from_numpy(triangles.astype(np.float32))
-
-
-_LINEAR_HZ_PER_MEL = 200.0 / 3  # below 1 kHz
-_LOG_START_HZ = 1000.0
-_LOG_START_MEL = _LOG_START_HZ / _LINEAR_HZ_PER_MEL
-_LOG_STEP = np.log(6.4) / 27  # above
-
-
-def _hz_to_mel(hz: float) -> float:
-    return _LOG_START_MEL + np.log(hz / _LOG_START_HZ) / _LOG_STEP
-
-
-def _mel_to_hz(mel: np.ndarray) -> np.ndarray:
-    log_part = _LOG_START_HZ * np.exp(_LOG_STEP * (mel - _LOG_START_MEL))
-    return np.where(mel < _LOG_START_MEL, mel * _LINEAR_HZ_PER_MEL, log_part)
