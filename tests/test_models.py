@@ -5,11 +5,27 @@ import torch
 
 from ser import models
 from ser.models import MIN_FRAMES
-from ser.models.base import MaskedBatchNorm
+from ser.models.base import AttentionPooling, MaskedBatchNorm, at_frame_rate
+from ser.models.recurrent import BidirectionalLSTM, reversed_order
+from ser.models.transformer import sinusoids
 
 VARIANTS = {
     "attention_lstm": {"hidden_size": 16},
     "attention_lstm, per channel": {"hidden_size": 16, "attention": "channel"},
+    "attention_lstm, multi-head": {"hidden_size": 16, "attention": "multi_head"},
+    "attention_lstm, gated": {"hidden_size": 16, "attention": "gated"},
+    "attention_lstm, bidirectional": {"hidden_size": 8, "recurrence": "bidirectional"},
+    "attention_lstm, residual": {"hidden_size": 16, "recurrence": "residual", "n_layers": 3},
+    "crnn": {"channels": [4, 8, 16], "hidden_size": 8},
+    "crnn, per channel": {"channels": [4, 8], "hidden_size": 8, "attention": "channel"},
+    "crnn, without recurrence": {"channels": [4, 8, 16], "n_layers": 0},
+    "fusion": {"branches": [19, 20], "hidden_size": 8, "channels": [4, 8]},
+    "transformer": {"hidden_size": 16, "feedforward_size": 32, "n_layers": 2},
+    "dilated_conv": {"channels": 8, "dilations": [1, 2]},
+    "dilated_conv, all layers": {"channels": 8, "dilations": [1, 4], "all_layers": True},
+    "functionals": {},
+    "functionals, by voicing": {"voiced": 1},
+    "random_conv": {"n_kernels": 8, "dilations": [1, 8]},
 }
 
 
@@ -47,6 +63,20 @@ def test_batch_equals_single(model, clips):
         torch.testing.assert_close(
             together.attention[row, : len(clip)], alone.attention[0], atol=1e-5, rtol=0
         )
+
+
+def test_serving_without_gradients_gives_the_same(model, clips):
+    expected = model(*padded(clips))
+    with torch.inference_mode():
+        output = model(*padded(clips))
+    torch.testing.assert_close(output.logits, expected.logits, atol=1e-5, rtol=0)
+
+
+def test_the_logits_are_one_linear_layer_from_the_embedding(model, clips):
+    output = model(*padded(clips))
+    assert output.embedding.shape == (len(clips), model.embedding_size)
+    classify = getattr(model, "head", model).classify
+    torch.testing.assert_close(classify(output.embedding), output.logits)
 
 
 def test_attention_is_one_weight_a_real_frame_with_sum_one(model, clips):
@@ -94,6 +124,15 @@ def test_every_parameter_learns(model, clips):
         assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
 
 
+def test_training_in_half_precision_learns_and_attention_still_sums_to_one(model, clips):
+    model.train()
+    with torch.autocast("cpu", torch.bfloat16):
+        output = model(*padded(clips))
+    torch.testing.assert_close(output.attention.sum(1), torch.ones(len(clips)))
+    output.logits.float().logsumexp(1).sum().backward()
+    assert all(parameter.grad.isfinite().all() for parameter in model.parameters())
+
+
 def test_batch_norm_statistics_ignore_padding(clips):
     norm = MaskedBatchNorm(39).train()
     features, mask = padded(clips)
@@ -103,6 +142,70 @@ def test_batch_norm_statistics_ignore_padding(clips):
     torch.testing.assert_close(norm.running_mean, 0.1 * torch.cat(clips).mean(0))
 
 
+def test_batch_norm_of_spectrograms_ignores_padding(clips):
+    norm = MaskedBatchNorm(3).train()
+    features, mask = padded(clips)
+    out = norm(features.unflatten(2, (13, 3)), mask)
+    assert (out[~mask] == 0).all()
+    real = torch.cat(clips).unflatten(1, (13, 3)).flatten(0, 1)
+    torch.testing.assert_close(norm.running_mean, 0.1 * real.mean(0))
+    torch.testing.assert_close(out[mask].flatten(0, 1).std(0), torch.ones(3), atol=1e-3, rtol=0)
+
+
+def test_each_clip_is_reversed_within_its_own_length():
+    mask = torch.tensor([[True] * 5, [True] * 3 + [False] * 2])
+    assert reversed_order(mask).tolist() == [[4, 3, 2, 1, 0], [2, 1, 0, 3, 4]]
+
+
+def test_the_backward_direction_is_torchs(clips):
+    ours = BidirectionalLSTM(39, 8, n_layers=1, dropout=0.0)
+    torchs = torch.nn.LSTM(39, 8, batch_first=True, bidirectional=True)
+    for suffix, lstm in (("", ours.forwards[0]), ("_reverse", ours.backwards[0])):
+        for name, weights in lstm.named_parameters():
+            getattr(torchs, name + suffix).data = weights.data
+    clip = clips[1][None]
+    mask = torch.ones(clip.shape[:2], dtype=torch.bool)
+    torch.testing.assert_close(ours(clip, mask), torchs(clip)[0])
+
+
+def test_each_head_weighs_its_own_slice():
+    pool = AttentionPooling(4, "multi_head", n_heads=2)
+    hidden = torch.randn(1, 20, 4)
+    embedding, weights = pool(hidden, torch.ones(1, 20, dtype=torch.bool))
+    first = (weights[:, :, :1] * hidden[:, :, :2]).sum(1)
+    second = (weights[:, :, 1:] * hidden[:, :, 2:]).sum(1)
+    torch.testing.assert_close(embedding, torch.cat([first, second], dim=1))
+
+
+def test_steps_are_repeated_at_the_frame_rate():
+    steps = torch.tensor([[[1.0], [2.0], [3.0]]])
+    assert at_frame_rate(steps, 10, 4).flatten().tolist() == [1] * 4 + [2] * 4 + [3] * 2
+
+
+def test_attention_of_a_coarser_model_is_level_within_a_step(clips):
+    attention = models.build("crnn", 39, 8, channels=[4, 8]).eval()(clips[0][None]).attention[0]
+    steps = attention.view(-1, 4)
+    assert (steps == steps[:, :1]).all()
+    assert steps[:, 0].unique().numel() > 10
+
+
+def test_positions_are_told_apart_by_sines_and_cosines():
+    positions = sinusoids(100, 16)
+    torch.testing.assert_close(positions[:, 0], torch.arange(100).float().sin())
+    torch.testing.assert_close(positions[:, 8], torch.arange(100).float().cos())
+    assert torch.pdist(positions).min() > 0.5
+
+
+def test_the_first_checkpoints_are_still_read(clips):
+    """They name the parameters of the pooling without `pool.`."""
+    model = models.build("attention_lstm", 39, 8, hidden_size=8).eval()
+    old = {name.removeprefix("pool."): value for name, value in model.state_dict().items()}
+    assert "score.weight" in old
+    again = models.build("attention_lstm", 39, 8, hidden_size=8).eval()
+    again.load_state_dict(old, strict=True)
+    torch.testing.assert_close(again(clips[0][None]).logits, model(clips[0][None]).logits)
+
+
 def test_unknown_names_and_arguments():
     with pytest.raises(ValueError, match="attention_lstm"):
         models.build("attention_gru", 39, 8)
@@ -110,3 +213,9 @@ def test_unknown_names_and_arguments():
         models.build("attention_lstm", 39, 8, hidden=3)
     with pytest.raises(ValueError, match="channel"):
         models.build("attention_lstm", 39, 8, attention="head")
+    with pytest.raises(ValueError, match="bidirectional"):
+        models.build("attention_lstm", 39, 8, recurrence="backward")
+    with pytest.raises(ValueError, match="3 heads"):
+        models.build("attention_lstm", 39, 8, attention="multi_head", n_heads=3)
+    with pytest.raises(ValueError, match="add up to 39"):
+        models.build("fusion", 39, 8, branches=[39, 40])

@@ -6,8 +6,24 @@ from torch import nn
 
 from ser.models.attention_lstm import AttentionLSTM
 from ser.models.base import MIN_FRAMES, ModelOutput
+from ser.models.crnn import CRNN
+from ser.models.dilated_conv import DilatedConv
+from ser.models.functionals import Functionals
+from ser.models.fusion import Fusion
+from ser.models.pretrained import Pretrained
+from ser.models.random_conv import RandomConv
+from ser.models.transformer import Transformer
 
-MODELS: dict[str, type[nn.Module]] = {"attention_lstm": AttentionLSTM}
+MODELS: dict[str, type[nn.Module]] = {
+    "attention_lstm": AttentionLSTM,
+    "crnn": CRNN,
+    "dilated_conv": DilatedConv,
+    "functionals": Functionals,
+    "fusion": Fusion,
+    "transformer": Transformer,
+    "pretrained": Pretrained,
+    "random_conv": RandomConv,
+}
 
 __all__ = ["MIN_FRAMES", "MODELS", "ModelOutput", "build"]
 

@@ -1,22 +1,28 @@
-"""The project's founding architecture."""
+"""The project's founding architecture and its relatives."""
 
 from typing import Literal
 
 import torch
 from torch import nn
 
-from ser.models.base import MaskedBatchNorm, ModelOutput, check_window, masked_softmax
+from ser.models.base import Attention, AttentionPooling, MaskedBatchNorm, ModelOutput, check_window
+from ser.models.recurrent import BidirectionalLSTM, ForwardLSTM, ResidualLSTM
+
+Recurrence = Literal["forward", "bidirectional", "residual"]
+_RECURRENCES = {
+    "forward": ForwardLSTM,
+    "bidirectional": BidirectionalLSTM,
+    "residual": ResidualLSTM,
+}
 
 
 class AttentionLSTM(nn.Module):
-    """LSTM > BatchNorm over real frames > Dropout > additive attention > Linear.
+    """LSTM > BatchNorm over real frames > Dropout > attention over time > Linear.
 
     (batch, frame, feature) -> logits (batch, class) and attention (batch, frame).
 
-    Attention is Bahdanau's (arXiv:1409.0473, with the state itself as key): v tanh(W h + b),
-    softmax over real frames. `attention="channel"` gives every hidden channel weights of its own,
-    (batch, frame, channel). The LSTM runs in one direction over padded input, so padding after a
-    clip cannot reach its real frames.
+    The defaults are the founding model. `recurrence` chooses how the layers are wired
+    (ser/models/recurrent.py), `attention` how time is weighed (`AttentionPooling`).
     """
 
     def __init__(
@@ -26,34 +32,32 @@ class AttentionLSTM(nn.Module):
         hidden_size: int = 256,
         n_layers: int = 2,
         dropout: float = 0.5,
-        attention: Literal["frame", "channel"] = "frame",
+        recurrence: Recurrence = "forward",
+        attention: Attention = "frame",
+        n_heads: int = 4,
     ):
         super().__init__()
-        if attention not in ("frame", "channel"):
-            raise ValueError(f"attention is 'frame' or 'channel', not {attention!r}.")
+        if recurrence not in _RECURRENCES:
+            raise ValueError(f"recurrence is one of {sorted(_RECURRENCES)}, not {recurrence!r}.")
         self.n_features = n_features
         self.n_classes = n_classes
-        self.lstm = nn.LSTM(
-            n_features,
-            hidden_size,
-            n_layers,
-            batch_first=True,
-            dropout=dropout if n_layers > 1 else 0.0,
-        )
-        self.norm = MaskedBatchNorm(hidden_size)
+        self.lstm = _RECURRENCES[recurrence](n_features, hidden_size, n_layers, dropout)
+        self.embedding_size = self.lstm.output_size
+        self.norm = MaskedBatchNorm(self.embedding_size)
         self.dropout = nn.Dropout(dropout)
-        self.key = nn.Linear(hidden_size, hidden_size)
-        n_weights = hidden_size if attention == "channel" else 1
-        self.score = nn.Linear(hidden_size, n_weights, bias=False)
-        self.classify = nn.Linear(hidden_size, n_classes)
+        self.pool = AttentionPooling(self.embedding_size, attention, n_heads)
+        self.classify = nn.Linear(self.embedding_size, n_classes)
+        self.register_load_state_dict_pre_hook(_name_pooling)
 
     def forward(self, features: torch.Tensor, mask: torch.Tensor | None = None) -> ModelOutput:
         """Judge whole windows; `mask` is True on real frames (all of them when None)."""
         mask = check_window(features, mask, self.n_features)
-        hidden, _ = self.lstm(features)
-        hidden = self.dropout(self.norm(hidden, mask))
-        weights = masked_softmax(self.score(torch.tanh(self.key(hidden))), mask)
-        logits = self.classify((weights * hidden).sum(dim=1))
-        if weights.shape[2] == 1:
-            return ModelOutput(logits, weights.squeeze(2))
-        return ModelOutput(logits, weights.mean(dim=2), weights)
+        hidden = self.dropout(self.norm(self.lstm(features, mask), mask))
+        return self.pool.output(self.classify, hidden, mask, mask)
+
+
+def _name_pooling(model: nn.Module, state: dict, prefix: str, *_: object) -> None:
+    """Read the first checkpoints, in which the pooling's parameters had no `pool.` before them."""
+    for name in ("key.weight", "key.bias", "score.weight"):
+        if prefix + name in state:
+            state[f"{prefix}pool.{name}"] = state.pop(prefix + name)

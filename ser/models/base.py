@@ -1,9 +1,10 @@
 """What every architecture takes and gives, and the masked building blocks they share."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 MIN_FRAMES = 9  # 0.1 s: the least that counts as a window rather than as single frames
 
@@ -11,12 +12,15 @@ MIN_FRAMES = 9  # 0.1 s: the least that counts as a window rather than as single
 class ModelOutput(NamedTuple):
     """`logits` (batch, classes); `attention` (batch, frames), sum 1 over real frames, 0 elsewhere.
 
+    `embedding` (batch, model.embedding_size): the pooled clip, from which the logits are one linear
+    layer away; heads for other tasks, which exist only in training, start here.
     `channel_attention` (batch, frames, channels) from models that weigh each channel by itself;
     `attention` is then its mean over channels.
     """
 
     logits: torch.Tensor
     attention: torch.Tensor
+    embedding: torch.Tensor
     channel_attention: torch.Tensor | None = None
 
 
@@ -50,14 +54,78 @@ def check_window(
 
 def masked_softmax(scores: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """Softmax over frames (dimension 1) of (batch, frames, channels), padding at exactly 0."""
-    return scores.masked_fill(~mask.unsqueeze(-1), -torch.inf).softmax(dim=1)
+    scores = scores.masked_fill(~mask.unsqueeze(-1), -torch.inf)
+    return scores.softmax(dim=1, dtype=torch.float32)
+
+
+def at_frame_rate(values: torch.Tensor, n_frames: int, ratio: int) -> torch.Tensor:
+    """Repeat each step of (batch, steps, channels) `ratio` times: (batch, n_frames, channels).
+
+    Frames after the last step, of which a strided encoder leaves out one or two, are zero.
+    """
+    repeated = values.repeat_interleave(ratio, dim=1)
+    return functional.pad(repeated, (0, 0, 0, n_frames - repeated.shape[1]))
 
 
 class MaskedBatchNorm(nn.BatchNorm1d):
-    """Batch normalisation of (batch, frames, channels) whose statistics see real frames only."""
+    """Batch normalisation of (batch, frames, ..., channels); statistics see real frames only."""
 
     def forward(self, hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Normalise; padded frames come out as zeros."""
+        real = hidden[mask]
         out = torch.zeros_like(hidden)
-        out[mask] = super().forward(hidden[mask])
+        out[mask] = super().forward(real.flatten(0, -2)).view_as(real)
         return out
+
+
+Attention = Literal["frame", "channel", "multi_head", "gated"]
+
+
+class AttentionPooling(nn.Module):
+    """Weights over time, (batch, frame, size) -> a clip's embedding (batch, size) and the weights.
+
+    `frame` is Bahdanau's additive attention (arXiv:1409.0473, with the state itself as key):
+    v tanh(W h + b), softmax over real frames. `gated` multiplies the tanh by sigmoid(U h + c)
+    (Ilse et al., arXiv:1802.04712). `multi_head` gives each of `n_heads` slices of the channels
+    weights of its own (India et al., arXiv:1906.09890), `channel` each single channel.
+    """
+
+    def __init__(self, size: int, kind: Attention = "frame", n_heads: int = 4):
+        super().__init__()
+        n_weights = {"frame": 1, "gated": 1, "multi_head": n_heads, "channel": size}
+        if kind not in n_weights:
+            raise ValueError(f"attention is one of {sorted(n_weights)}, not {kind!r}.")
+        if size % n_weights[kind]:
+            raise ValueError(f"{size} channels do not divide into {n_heads} heads.")
+        self.kind = kind
+        self.key = nn.Linear(size, size)
+        self.gate = nn.Linear(size, size) if kind == "gated" else None
+        self.score = nn.Linear(size, n_weights[kind], bias=False)
+
+    def forward(
+        self, hidden: torch.Tensor, mask: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Embedding (batch, size) and weights (batch, frames, 1 or heads or channels)."""
+        key = torch.tanh(self.key(hidden))
+        if self.gate is not None:
+            key = key * torch.sigmoid(self.gate(hidden))
+        weights = masked_softmax(self.score(key), mask)
+        slices = hidden.unflatten(2, (weights.shape[2], -1))
+        embedding = (weights.unsqueeze(3) * slices).sum(dim=1).flatten(1)
+        return embedding, weights
+
+    def output(
+        self,
+        classify: nn.Linear,
+        hidden: torch.Tensor,
+        hidden_mask: torch.Tensor,
+        mask: torch.Tensor,
+        ratio: int = 1,
+    ) -> ModelOutput:
+        """Pool and classify `hidden`, one step of which spans `ratio` frames of `mask`."""
+        embedding, weights = self(hidden, hidden_mask)
+        if ratio > 1:
+            weights = at_frame_rate(weights, mask.shape[1], ratio) * mask.unsqueeze(2)
+            weights = weights / weights.sum(dim=1, keepdim=True)
+        by_channel = weights if self.kind == "channel" else None
+        return ModelOutput(classify(embedding), weights.mean(dim=2), embedding, by_channel)

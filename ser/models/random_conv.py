@@ -1,0 +1,123 @@
+"""A linear model on what thousands of random convolution kernels find in a clip."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from ser.models.base import ModelOutput, check_window
+from ser.models.statistics import LinearHead, Standardize
+
+KERNEL_SIZE = 7
+QUANTILES = (0.3, 0.7, 0.9)  # of a kernel's outputs: the levels that are counted
+N_PER_KERNEL = len(QUANTILES) + 4
+N_REFERENCE_CLIPS = 64  # training clips that the levels are taken from
+
+
+class RandomConv(nn.Module):
+    """Standardise > fixed random dilated convolutions > statistics > Linear, in closed form.
+
+    (batch, frame, feature) -> logits (batch, class) and attention (batch, frame): how much each
+    frame spoke for the answer, by the statistics that are means over frames (class activation
+    mapping, B. Zhou et al., arXiv:1512.04150). After ROCKET and MultiRocket (A. Dempster et al.,
+    arXiv:1910.13051; C. W. Tan et al., arXiv:2102.00457): of each kernel's output the share of
+    frames above three levels, mean and mean position above the middle one, deviation and maximum.
+    """
+
+    def __init__(
+        self,
+        n_features: int,
+        n_classes: int,
+        n_kernels: int = 300,
+        dilations: Sequence[int] = (1, 2, 4, 8, 16, 32),
+        n_channels: int = 6,
+    ):
+        super().__init__()
+        self.n_features = n_features
+        self.n_classes = n_classes
+        self.dilations = tuple(dilations)
+        self.standardize = Standardize(n_features)
+        n_dilations = len(self.dilations)
+        kernels = [_draw(n_kernels, n_features, n_channels) for _ in self.dilations]
+        self.register_buffer("channels", torch.stack([k[0] for k in kernels]))
+        self.register_buffer("kernels", torch.stack([k[1] for k in kernels]))
+        self.register_buffer("levels", torch.zeros(n_dilations, len(QUANTILES), n_kernels))
+        self.embedding_size = n_dilations * N_PER_KERNEL * n_kernels
+        self.head = LinearHead(self.embedding_size, n_classes)
+
+    def forward(self, features: torch.Tensor, mask: torch.Tensor | None = None) -> ModelOutput:
+        """Judge whole windows; `mask` is True on real frames (all of them when None)."""
+        mask = check_window(features, mask, self.n_features)
+        logits, embedding = self.head(self.statistics(features, mask))
+        attention = torch.zeros(mask.shape, device=features.device)
+        for row, clip in enumerate(features):
+            attention[row, mask[row]] = self._activation(clip[mask[row]], int(logits[row].argmax()))
+        return ModelOutput(logits, attention, embedding)
+
+    def statistics(self, features: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """What the linear head sees, before it is standardised: (batch, embedding_size)."""
+        return torch.stack([self._of_clip(c[m]) for c, m in zip(features, mask, strict=True)])
+
+    def fit_levels(self, clips: Sequence[torch.Tensor]) -> None:
+        """Take the levels from some training clips (n_frames, n_features)."""
+        step = max(1, len(clips) // N_REFERENCE_CLIPS)
+        found = [self._convolved(clip) for clip in clips[::step]]
+        for number in range(len(self.dilations)):
+            outputs = torch.cat([of_clip[number][:, ::KERNEL_SIZE] for of_clip in found], dim=1)
+            shares = torch.tensor(QUANTILES, device=outputs.device)
+            self.levels[number] = torch.quantile(outputs, shares, dim=1)
+
+    def _convolved(self, frames: torch.Tensor) -> list[torch.Tensor]:
+        """Each dilation's kernels over one clip (n_frames, n_features): (n_kernels, n_frames)."""
+        values = self.standardize(frames).T[None]
+        found = []
+        for dilation, channels, weights in zip(
+            self.dilations, self.channels, self.kernels, strict=True
+        ):
+            dense = weights.new_zeros(len(weights), self.n_features, KERNEL_SIZE)
+            dense.scatter_(1, channels[:, :, None].expand(-1, -1, KERNEL_SIZE), weights)
+            reach = dilation * (KERNEL_SIZE // 2)
+            found.append(functional.conv1d(values, dense, padding=reach, dilation=dilation)[0])
+        return found
+
+    def _of_clip(self, frames: torch.Tensor) -> torch.Tensor:
+        parts = []
+        for output, levels in zip(self._convolved(frames), self.levels, strict=True):
+            above = torch.relu(output - levels[1][:, None])
+            time = torch.linspace(-1, 1, output.shape[1], device=output.device)
+            position = (above @ time) / (above.sum(dim=1) + 1e-4)
+            shares = [(output > level[:, None]).float().mean(dim=1) for level in levels]
+            spread = output.var(dim=1, correction=0).add(1e-8).sqrt()
+            parts += [*shares, above.mean(dim=1), position, spread, output.amax(dim=1)]
+        return torch.cat(parts)
+
+    def _activation(self, frames: torch.Tensor, answer: int) -> torch.Tensor:
+        """Share of each frame in what spoke for `answer`, (n_frames,), sum 1."""
+        scale = (self.head.norm.running_var + self.head.norm.eps).sqrt()
+        weight = (self.head.classify.weight[answer] / scale).unflatten(
+            0, (len(self.dilations), N_PER_KERNEL, -1)
+        )
+        spoke = torch.zeros(len(frames), device=frames.device)
+        for output, levels, of_kernel in zip(
+            self._convolved(frames), self.levels, weight, strict=True
+        ):
+            for level, of_share in zip(levels, of_kernel, strict=False):
+                spoke += of_share @ (output > level[:, None]).float()
+            spoke += of_kernel[len(QUANTILES)] @ torch.relu(output - levels[1][:, None])
+        spoke = torch.relu(spoke - spoke.mean()) + 1e-6
+        return spoke / spoke.sum()
+
+
+def _draw(n_kernels: int, n_features: int, n_channels: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Kernels of zero mean and unit norm over 1 to `n_channels` features each.
+
+    Returns which features (n_kernels, n_channels) and the weights (n_kernels, n_channels, size).
+    """
+    channels = torch.rand(n_kernels, n_features).argsort(dim=1)[:, :n_channels]
+    n_channels = channels.shape[1]
+    used = torch.arange(n_channels) < torch.randint(1, n_channels + 1, (n_kernels, 1))
+    weights = torch.randn(n_kernels, n_channels, KERNEL_SIZE) * used[:, :, None]
+    mean = weights.sum(dim=(1, 2), keepdim=True) / (used.sum(dim=1)[:, None, None] * KERNEL_SIZE)
+    weights = (weights - mean) * used[:, :, None]
+    return channels, weights / weights.norm(dim=(1, 2), keepdim=True)
