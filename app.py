@@ -16,7 +16,7 @@ from pathlib import Path
 import gradio as gr
 import torch
 
-from ser import feedback, plots
+from ser import checkpoint, feedback, plots
 from ser.audio import AudioError
 from ser.feedback import Feedback
 from ser.labels import EMOTIONS
@@ -85,10 +85,23 @@ Act prohibits that), nor for anything that matters.</p>
 </aside>"""
 
 
+def unheard(metrics: list[dict]) -> dict | None:
+    """Find the figures for speakers that the model never heard."""
+    wanted = {"scope": "recipe-crossval", "part": "test", "protocol": "emobox-6fold"}
+    return next((row for row in metrics if wanted.items() <= row.items()), None)
+
+
+def model_line(pipeline: EmotionPipeline) -> str:
+    """Name a model by its recipe, with its share of recognised emotions where that is measured."""
+    model = pipeline.checkpoint
+    name = model.config.training.get("recipe", model.name)
+    row = unheard(model.metrics)
+    return f"{name} ({100 * row['ua']:.0f} % on unheard voices)" if row else name
+
+
 def accuracy(metrics: list[dict]) -> str:
     """Say what was measured on speakers that the model never heard."""
-    wanted = {"scope": "recipe-crossval", "part": "test", "protocol": "emobox-6fold"}
-    row = next((row for row in metrics if wanted.items() <= row.items()), None)
+    row = unheard(metrics)
     if row is None:
         return "Its accuracy on actors it never heard: <strong>not measured yet</strong>."
     low, high = row["ci95"]
@@ -127,19 +140,25 @@ def in_words(prediction: Prediction) -> str:
 
 
 def build(
-    pipeline: EmotionPipeline, instead: str | None = None, shared: Feedback | None = None
+    pipeline: EmotionPipeline,
+    instead: str | None = None,
+    shared: Feedback | None = None,
+    founding: EmotionPipeline | None = None,
 ) -> gr.Blocks:
-    """Lay out the page, wire it to the pipeline and to the queue of shared recordings, if any."""
+    """Lay out the page, wire it to the pipelines and to the queue of shared recordings, if any.
+
+    `founding` is offered beside `pipeline`, which answers unless told otherwise.
+    """
     gr.set_static_paths([EXAMPLES])  # served from where they lie, neither copied nor deleted
     examples = sorted(EXAMPLES.glob("*.flac"))
-    model = pipeline.checkpoint
+    pipelines = [pipeline, founding] if founding else [pipeline]
     with gr.Blocks(
         title="How does a voice sound?",
         analytics_enabled=False,
         delete_cache=(max(1, int(SWEEP_EVERY_S)), max(1, int(DELETE_AGE_S))),
     ) as page:
         judged = gr.State()  # the path of the recording whose answer shows
-        gr.HTML(notice(model.metrics, instead, shared is not None), elem_id="head")
+        gr.HTML(notice(pipeline.checkpoint.metrics, instead, shared is not None), elem_id="head")
         with gr.Row():
             with gr.Column(min_width=320):
                 recording = gr.Audio(
@@ -150,6 +169,13 @@ def build(
                     buttons=["download"],  # a share button would post the voice in public
                 )
                 button = gr.Button("Listen", variant="primary")
+                which = gr.Radio(
+                    [(model_line(one), number) for number, one in enumerate(pipelines)],
+                    value=0,
+                    label="Who answers",
+                    elem_id="which",
+                    visible=len(pipelines) > 1,
+                )
             with gr.Column(min_width=320):
                 said = gr.HTML(f'<p class="answer">{EMPTY}</p>', elem_id="said")
                 bars = gr.Plot(label="Probability of each expression", visible=False)
@@ -168,23 +194,26 @@ def build(
             with gr.Accordion("Step by step: what the model saw, and how long it took", open=False):
                 stages = [gr.Plot() for _ in range(4)]
 
-        def judge(path: str | None) -> Prediction:
+        def judge(path: str | None, number: int = 0) -> Prediction:
             with in_a_sentence():
                 if not path:
                     raise AudioError(EMPTY)
-                return pipeline.predict(path)
+                return pipelines[number].predict(path)
 
         if shared:
             sharing_panel(shared, judge, recording, judged)
         gr.HTML(
-            f"<p>Model {html.escape(model.name)} ({model.config.model_name}), "
-            f"revision {model.revision}</p>",
+            "".join(
+                f"<p>Model {html.escape(one.checkpoint.name)} "
+                f"({one.checkpoint.config.model_name}), revision {one.checkpoint.revision}</p>"
+                for one in pipelines
+            ),
             elem_id="foot",
         )
 
-        def show(path: str | None) -> dict:
+        def show(path: str | None, number: int) -> dict:
             try:
-                prediction = judge(path)
+                prediction = judge(path, number)
                 with in_a_sentence():
                     return {
                         # A machine's voice is nothing to share.
@@ -207,9 +236,9 @@ def build(
 
         # Recorded, chosen, trimmed or taken from the examples, the sound changes once.
         gr.on(
-            [recording.change, button.click],
+            [recording.change, button.click, which.input],
             show,
-            inputs=recording,
+            inputs=[recording, which],
             outputs=[said, bars, details, moments, words, *stages, judged],
             show_progress_on=said,
             trigger_mode="always_last",
@@ -276,7 +305,8 @@ def main() -> None:
     shared = feedback.from_environment()
     if shared:
         shared.start()
-    page = build(served.pipeline, served.notice, shared)
+    founding = EmotionPipeline.from_pretrained(checkpoint.FOUNDING)
+    page = build(served.pipeline, served.notice, shared, founding)
     page.queue(max_size=MAX_WAITING, default_concurrency_limit=CONCURRENT)
     page.launch(
         theme=THEME,

@@ -25,8 +25,10 @@ CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
 METRICS_NAME = "metrics.json"
 EMBEDDED = Path(__file__).parent / "weights"
+FOUNDING = EMBEDDED / "founding"  # the project's first model, selectable in the app
 GOLDEN_CLIP = Path(__file__).parent / "golden.flac"
 FILES = (CONFIG_NAME, WEIGHTS_NAME)
+ENSEMBLE = "ensemble"
 
 
 class CheckpointError(RuntimeError):
@@ -39,6 +41,10 @@ class CheckpointConfig:
 
     `training` tells corpora, speakers and recipe; `golden` holds the sha256 of the shipped clip,
     the eight probabilities these weights give it, and the tolerance within which they must.
+
+    An ensemble has the model name `ensemble` and complete `members`, whose probabilities are
+    averaged by their `shares`; `temperature` then applies to the average, and `features` are the
+    first member's. Its weights are the members', one after the other.
     """
 
     model_name: str
@@ -49,9 +55,21 @@ class CheckpointConfig:
     training: dict[str, Any] = field(default_factory=dict)
     golden: dict[str, Any] | None = None
     format_version: int = FORMAT_VERSION
+    members: tuple["CheckpointConfig", ...] = ()
+    shares: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        if bool(self.members) != (self.model_name == ENSEMBLE):
+            raise ValueError("an ensemble, and nothing else, has members")
+        if len(self.members) != len(self.shares) or not all(share > 0 for share in self.shares):
+            raise ValueError("an ensemble has a share above 0 for each member")
+        if any(member.members for member in self.members):
+            raise ValueError("a member of an ensemble is no ensemble itself")
 
     def build(self) -> nn.Module:
-        """Make the untrained model this config describes."""
+        """Make the untrained model this config describes; a ModuleList for an ensemble."""
+        if self.members:
+            return nn.ModuleList(member.build() for member in self.members)
         return models.build(self.model_name, self.features.n_features, N_LABELS, **self.model_args)
 
 
@@ -64,6 +82,15 @@ class Checkpoint:
     name: str
     revision: str
     metrics: list[dict]
+
+    @property
+    def voices(self) -> list[tuple[nn.Module, CheckpointConfig, float]]:
+        """The models that answer, with the share of each: one, or the members of an ensemble."""
+        if not self.config.members:
+            return [(self.model, self.config, 1.0)]
+        total = sum(self.config.shares)
+        shares = [share / total for share in self.config.shares]
+        return list(zip(self.model, self.config.members, shares, strict=True))
 
 
 def save(folder: Path, model: nn.Module, config: CheckpointConfig) -> None:
@@ -150,15 +177,27 @@ def _read_config(path: Path, what: str) -> CheckpointConfig:
     if version != FORMAT_VERSION:
         raise CheckpointError(f"{what} has format version {version}; this is {FORMAT_VERSION}.")
     try:
-        features, labels = FeatureConfig(**values["features"]), tuple(values["labels"])
-        config = CheckpointConfig(**{**values, "features": features, "labels": labels})
+        config = _parsed(values)
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{what} does not describe a model: {error}") from error
-    if config.labels != LABELS:
-        raise CheckpointError(f"{what} has labels {labels}; expected {LABELS}.")
-    if not (isinstance(config.temperature, int | float) and config.temperature > 0):
-        raise CheckpointError(f"{what} has temperature {config.temperature}; expected above 0.")
+    for part in (config, *config.members):
+        if part.labels != LABELS:
+            raise CheckpointError(f"{what} has labels {part.labels}; expected {LABELS}.")
+        if not (isinstance(part.temperature, int | float) and part.temperature > 0):
+            raise CheckpointError(f"{what} has temperature {part.temperature}; expected above 0.")
     return config
+
+
+def _parsed(values: dict) -> CheckpointConfig:
+    return CheckpointConfig(
+        **{
+            **values,
+            "features": FeatureConfig(**values["features"]),
+            "labels": tuple(values["labels"]),
+            "members": tuple(_parsed(member) for member in values.get("members", ())),
+            "shares": tuple(values.get("shares", ())),
+        }
+    )
 
 
 def _revision(folder: Path) -> str:

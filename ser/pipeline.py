@@ -5,6 +5,7 @@ import os
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,8 +13,8 @@ import torch
 from ser import checkpoint
 from ser.audio import SAMPLE_RATE, SILENCE_PEAK_DB, AudioSource, load_audio, peak_db
 from ser.checkpoint import Checkpoint, CheckpointError
-from ser.features import extract, frame_times_s, speech_span
-from ser.labels import EMOTIONS, LABELS, Emotion
+from ser.features import FeatureConfig, extract, frame_times_s, speech_span
+from ser.labels import EMOTIONS, LABELS, N_LABELS, Emotion
 from ser.windows import MAX_WINDOW_S, cut_windows
 
 SHORT_S = 1.0
@@ -93,33 +94,53 @@ class EmotionPipeline:
             cuts = cut_windows(waveform)
             windows = [(a, b) for a, b in cuts if peak_db(waveform[a:b]) > SILENCE_PEAK_DB] or cuts
             with _timed(timings_ms, "features"):
-                features = [extract(waveform[a:b], self.config) for a, b in windows]
-                times_s = [
-                    a / SAMPLE_RATE + frame_times_s(waveform[a:b], self.config) for a, b in windows
-                ]
+                seen = [self._see(waveform[a:b]) for a, b in windows]
             with _timed(timings_ms, "model"):
-                answers = [self._judge(values) for values in features]
+                answers = [self._judge(of_window) for of_window in seen]
             warnings = self._warnings(waveform, len(windows))
         lengths = np.array([b - a for a, b in windows], dtype=np.float64)
         shares = lengths / lengths.sum()
         return Prediction(
             probabilities=sum(w * p for w, (p, _) in zip(shares, answers, strict=True)),
             attention=np.concatenate([w * a for w, (_, a) in zip(shares, answers, strict=True)]),
-            attention_times_s=np.concatenate(times_s),
+            attention_times_s=np.concatenate(
+                [
+                    a / SAMPLE_RATE + of_window[self.config].times_s
+                    for (a, _), of_window in zip(windows, seen, strict=True)
+                ]
+            ),
             duration_s=len(waveform) / SAMPLE_RATE,
             timings_ms=timings_ms,
             warnings=warnings,
             model={"name": self.checkpoint.name, "revision": self.checkpoint.revision},
             waveform=waveform,
-            features=np.concatenate(features),
+            features=np.concatenate([of_window[self.config].features for of_window in seen]),
         )
 
+    def _see(self, window: np.ndarray) -> dict[FeatureConfig, "_Seen"]:
+        """What each member sees of a window of samples; members that see the same share it."""
+        configs = {config.features for _, config, _ in self.checkpoint.voices}
+        return {c: _Seen(extract(window, c), frame_times_s(window, c)) for c in configs}
+
     @torch.inference_mode()
-    def _judge(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """One whole window (n_frames, n_features) -> probabilities (8,), attention (n_frames,)."""
-        output = self.checkpoint.model(torch.from_numpy(features)[None])
-        logits = output.logits[0].double() / self.checkpoint.config.temperature
-        return logits.softmax(dim=0).numpy(), output.attention[0].double().numpy()
+    def _judge(self, seen: dict[FeatureConfig, "_Seen"]) -> tuple[np.ndarray, np.ndarray]:
+        """One whole window -> probabilities (8,) and attention (n_frames,) on `self.config`.
+
+        Members are averaged by their shares, each at its own temperature.
+        """
+        times_s = seen[self.config].times_s
+        probabilities, attention = torch.zeros(N_LABELS).double(), np.zeros(len(times_s))
+        for model, config, share in self.checkpoint.voices:
+            features, member_times_s = seen[config.features]
+            output = model(torch.from_numpy(features)[None])
+            answer = (output.logits[0].double() / config.temperature).softmax(dim=0)
+            probabilities += share * answer
+            own = output.attention[0].double().numpy()
+            attention += share * _at(times_s, member_times_s, own)
+        if self.checkpoint.config.members:
+            scaled = probabilities.log() / self.checkpoint.config.temperature
+            probabilities = scaled.softmax(dim=0)
+        return probabilities.numpy(), attention
 
     def _warnings(self, waveform: np.ndarray, n_windows: int) -> list[str]:
         duration_s = len(waveform) / SAMPLE_RATE
@@ -170,6 +191,21 @@ class EmotionPipeline:
                 f"{self.checkpoint.name} computes something else than when it was saved: "
                 f"the golden clip's probabilities differ by up to {gap:.4f}."
             )
+
+
+class _Seen(NamedTuple):
+    """Features (n_frames, n_features) of a window, and the frames' times in it."""
+
+    features: np.ndarray
+    times_s: np.ndarray
+
+
+def _at(times_s: np.ndarray, own_times_s: np.ndarray, attention: np.ndarray) -> np.ndarray:
+    """The same attention, of sum 1, at other times."""
+    if np.array_equal(times_s, own_times_s):
+        return attention
+    drawn = np.interp(times_s, own_times_s, attention, left=0.0, right=0.0)
+    return drawn / drawn.sum()
 
 
 @contextmanager

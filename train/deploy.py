@@ -14,7 +14,8 @@ PATTERNS = (  # named one by one, so that nobody's notes are made public
     *("requirements.txt", "pre-requirements.txt", "packages.txt"),
     *("ser/*.py", "ser/models/*.py", "ser/golden.flac", "examples/*.flac"),
     *("ser/weights/config.json", "ser/weights/model.safetensors", "ser/weights/metrics.json"),
-    "ser/weights/README.md",
+    *("ser/weights/founding/config.json", "ser/weights/founding/model.safetensors"),
+    *("ser/weights/founding/metrics.json", "ser/weights/README.md"),
 )
 KEPT = {".gitattributes"}  # the Hub's own
 

@@ -11,7 +11,7 @@ MAX_BYTES = 10_000_000
 
 
 def embed(run: Path, results: Path = RESULTS, target: Path = checkpoint.EMBEDDED) -> None:
-    """Make `run` the embedded default.
+    """Make `run` the embedded default; `target` itself only gets its figures anew.
 
     Raises CheckpointError for a run that does not load or gets another golden answer, ValueError
     for one that was not evaluated or is too large.
@@ -21,6 +21,6 @@ def embed(run: Path, results: Path = RESULTS, target: Path = checkpoint.EMBEDDED
     if n_bytes > MAX_BYTES:
         raise ValueError(f"{run} is {n_bytes / 1e6:.1f} MB; embedded is at most 10 MB.")
     target.mkdir(parents=True, exist_ok=True)
-    for name in checkpoint.FILES:
+    for name in checkpoint.FILES if run.resolve() != target.resolve() else ():
         shutil.copyfile(run / name, target / name)
     write_rows(target / checkpoint.METRICS_NAME, rows)
