@@ -1,5 +1,7 @@
 """Features are computed once, alike in training and serving, and batches hide nothing."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import soundfile
@@ -7,12 +9,15 @@ import torch
 
 from ser.audio import SAMPLE_RATE, load_audio
 from ser.features import FeatureConfig, extract
+from ser.labels import LABELS
 from ser.pipeline import EmotionPipeline
-from train import data
+from train import augment, data
 from train.augment import AugmentConfig
 from train.corpora import Utterance
-from train.data import FeatureStore, collate, training_batches
+from train.data import FeatureStore, collate, sample, training_batches
+from train.perturb import PerturbConfig
 from train.recipe import load_recipe
+from train.targets import TargetConfig, TargetSpace
 
 CONFIG = load_recipe("founding").features
 
@@ -75,6 +80,28 @@ def test_another_seed_config_or_file_is_computed_anew(utterances, store, speech)
     assert len(copies()[0]) < len(store.copies["clip-0"][0])
 
 
+def test_copies_with_a_seed_of_their_own_are_shared_by_all_runs(utterances, monkeypatch):
+    config = AugmentConfig(copies=2, seed=7)
+    first = FeatureStore(utterances, CONFIG, config, seed=0)
+    monkeypatch.setattr(data, "_compute", None)
+    second = FeatureStore(utterances, CONFIG, config, seed=1)
+    for one, two in zip(first.copies["clip-2"], second.copies["clip-2"], strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_other_clips_of_noise_make_other_copies(utterances, tmp_path, monkeypatch):
+    monkeypatch.setenv("SER_DATA", str(tmp_path))
+    (tmp_path / "noise").mkdir()
+    config = AugmentConfig(copies=1, background_probability=1.0, backgrounds=("clips",))
+    copies = []
+    for hz in (200, 3000):
+        samples = np.sin(2 * np.pi * hz * np.arange(SAMPLE_RATE) / SAMPLE_RATE)
+        soundfile.write(tmp_path / "noise" / "tone.wav", samples, SAMPLE_RATE)
+        augment._noise_clip.cache_clear()
+        copies.append(FeatureStore(utterances, CONFIG, config, 0).copies["clip-0"][0])
+    assert copies[0].shape != copies[1].shape or (copies[0] != copies[1]).any()
+
+
 def test_copies_do_not_depend_on_which_other_clips_there_are(utterances, store):
     fewer = FeatureStore(utterances[3:], CONFIG, AugmentConfig(copies=3), seed=0)
     for one, two in zip(store.copies["clip-4"], fewer.copies["clip-4"], strict=True):
@@ -82,19 +109,56 @@ def test_copies_do_not_depend_on_which_other_clips_there_are(utterances, store):
 
 
 def test_collate_pads_with_zeros_and_marks_what_is_real():
-    features, mask = collate([np.ones((3, 2), np.float16), np.ones((5, 2), np.float16)])
+    features, mask = collate([torch.ones(3, 2).half(), torch.ones(5, 2).half()])
     assert features.shape == (2, 5, 2)
     assert features.dtype == torch.float32
     assert mask.sum(1).tolist() == [3, 5]
     assert (features[0, 3:] == 0).all()
 
 
+def epoch(utterances, store, seed=0, config=PerturbConfig(), sampling=None, batch_size=16):  # noqa: B008 - frozen
+    targets = TargetSpace(utterances, TargetConfig()).targets(utterances)
+    rng = np.random.default_rng(seed)
+    return list(
+        training_batches(utterances, targets, store, batch_size, rng, config, sampling or {})
+    )
+
+
 def test_an_epoch_shows_every_clip_once_in_an_order_of_its_own(utterances, store):
     many = utterances * 40
     orders = []
     for seed in (0, 0, 1):
-        batches = list(training_batches(many, store, 16, np.random.default_rng(seed)))
-        assert sum(len(labels) for _, _, labels in batches) == len(many)
-        assert all(mask.any(1).all() for _, mask, _ in batches)
-        orders.append([mask.sum().item() for _, mask, _ in batches])
+        shares, batches = zip(*epoch(many, store, seed), strict=True)
+        assert shares[0] == 0 and list(shares) == sorted(shares) and shares[-1] < 1
+        assert sum(len(batch.targets) for batch in batches) == len(many)
+        assert all(batch.mask.any(1).all() for batch in batches)
+        orders.append([batch.mask.sum().item() for batch in batches])
     assert orders[0] == orders[1] != orders[2]
+
+
+def test_each_corpus_takes_part_with_its_share_of_clips(utterances):
+    ours = [replace(u, corpus="ours") for u in utterances[:2]] * 10
+    theirs = [replace(u, corpus="theirs") for u in utterances[2:]] * 10
+    everything = theirs + ours
+    drawn = [
+        sample(everything, {"ours": 2.5, "theirs": 0.25}, np.random.default_rng(s)) for s in (0, 1)
+    ]
+    for chosen in drawn:
+        counts = np.bincount(chosen, minlength=len(everything))
+        assert counts[: len(theirs)].sum() == 10
+        assert counts[: len(theirs)].max() == 1
+        assert sorted(set(counts[len(theirs) :])) == [2, 3]
+        assert counts[len(theirs) :].sum() == 50
+    assert drawn[0] != drawn[1]
+    assert sample(everything, {"theirs": 0}, np.random.default_rng(0)) == list(range(40, 60))
+
+
+def test_batches_are_perturbed_and_mixed_as_the_recipe_says(utterances, store):
+    plain = epoch(utterances, store)[0][1]
+    config = PerturbConfig(max_stretch=0.5, mixup_alpha=1.0)
+    changed = epoch(utterances, store, config=config)[0][1]
+    assert sorted(changed.mask.sum(1).tolist()) != sorted(plain.mask.sum(1).tolist())
+    kinds = [replace(u, emotion=e) for u, e in zip(utterances, LABELS, strict=False)]
+    mixed = epoch(kinds, store, config=config)[0][1].targets.emotions
+    torch.testing.assert_close(mixed.sum(1), torch.ones(len(mixed)))
+    assert (mixed.max(1).values < 1).any()

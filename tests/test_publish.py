@@ -96,6 +96,33 @@ def test_the_card_is_made_from_the_figures(hub, make_run):
         assert words in text, words
 
 
+def test_the_card_quotes_other_corpora_for_these_weights_alone(hub, make_run):
+    run = make_run()
+    folder = run.results / "tiny" / "cross-corpus"
+    folder.mkdir()
+    mine = row(
+        0.31,
+        scope="these-weights",
+        protocol="cross-corpus",
+        tested_on="emodb",
+        n_clips=9000,
+        n_speakers=10,
+        classes=["neutral", "sad"],
+        ua_restricted=0.62,
+        ua_restricted_ci95=[0.55, 0.69],
+        weights=EmotionPipeline.from_pretrained(run.folder).checkpoint.revision,
+    )
+    others = {**mine, "ua": 0.77, "weights": "00000000", "tested_on": "cremad"}
+    (folder / "metrics.json").write_text(json.dumps([mine, others]))
+    run.push_to_hub(REPO)
+    card = hub.repo("model", REPO).files("main")["README.md"].decode()
+    assert "| EmoDB | de |" in card and "62.0 (55.0 to 69.0)" in card
+    assert "77.0" not in card and "CREMA-D" not in card
+    assert "### RAVDESS speech, emobox-6fold (recipe-crossval), test clips" in card
+    results = yaml.safe_load(card.split("---\n", 2)[1])["model-index"][0]["results"]
+    assert {r["dataset"]["type"] for r in results} == {"ravdess", "emodb"}
+
+
 def test_a_worse_run_is_refused_by_how_much_and_forced_if_asked(hub, make_run):
     make_run(0.5, seed=0).push_to_hub(REPO)
     worse = make_run(0.47, seed=1)

@@ -1,8 +1,12 @@
 """A recipe is a TOML file, a new one a delta; a slip of the pen is named."""
 
+from dataclasses import replace
+
 import pytest
 
-from train.recipe import RECIPES, load_recipe
+from train.perturb import PerturbConfig
+from train.recipe import RECIPES, PretrainConfig, TrainConfig, load_recipe
+from train.targets import TargetConfig
 
 
 def test_every_shipped_recipe_loads_and_describes_itself():
@@ -41,13 +45,41 @@ def test_a_delta_changes_only_what_it_names(tmp_path):
         ("[train.class_weights]\nbored = 1\n", "bored"),
         ('[features]\nkind = "mfcc"\n', "mfcc"),
         ("[train", "TOML"),
+        ('[train]\noptimizer = "sgd"\n', "optimizer is one of adam, adamw, not 'sgd'"),
+        ('[train]\nschedule = "step"\n', "schedule is one of plateau"),
+        ('[train]\nselect = "f1"\n', "select is one of accuracy"),
+        ('[train]\nmax_epochs = "3"\n', "max_epochs is a number"),
+        ("[train]\nbatch_size = 0\n", "batch_size is a number from 1"),
+        ("[train]\naverage_decay = 1.5\n", "average_decay is a number from 0 to 1, not 1.5"),
+        ("[train]\nlabel_smoothing = true\n", "label_smoothing is a number"),
+        ("[train]\nrefit = 1\n", "refit is true or false"),
+        ("[train]\nwarmup_epochs = 2\n", "warmup_epochs needs the schedule"),
+        ('[train]\nschedule = "cosine"\nwarmup_epochs = 100\n', "warmup_epochs is a number"),
+        ("[train.sampling]\ncremad = 0.5\n", "not in the recipe: .'cremad'"),
+        ("[train.sampling]\nravdess = -1\n", "share of 0 or more"),
+        ("[perturb]\nmixup = 0.2\n", "mixup"),
+        ("[targets]\nvotes = 2\n", "votes is a number from 0 to 1, not 2"),
+        ("[targets.tasks]\nspeakers = 1\n", "unknown tasks .'speakers'"),
+        ("[targets.tasks]\nspeaker = 0\n", "weight above 0"),
+        ("[pretrain]\nfreeze_epochs = 3\n", "freeze_epochs needs a recipe"),
+        ("[pretrain]\nlayer_decay = 2\n", "layer_decay is a number"),
+        ("[perturb]\nmin_crop = 2\n", "min_crop is a number from 0.1 to 1, not 2"),
     ],
 )
 def test_a_slip_is_named(tmp_path, text, word):
     path = tmp_path / "slip.toml"
     path.write_text('base = "founding"\n' + text)
-    with pytest.raises(ValueError, match=word):
+    with pytest.raises(ValueError, match=word) as raised:
         load_recipe(str(path))
+    assert "slip.toml" in str(raised.value)
+
+
+def test_switches_are_off_unless_a_recipe_turns_them_on():
+    recipe = load_recipe("founding")
+    assert recipe.perturb == PerturbConfig()
+    assert recipe.targets == TargetConfig()
+    assert recipe.pretrain == PretrainConfig()
+    assert recipe.train == replace(TrainConfig(), class_weights=recipe.train.class_weights)
 
 
 def test_what_is_missing_is_named(tmp_path):

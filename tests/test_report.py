@@ -1,8 +1,14 @@
-"""README's figures come from files, and are the ones in the files."""
+"""The figures of README.md and docs/results.md come from files, and are the ones in the files."""
 
+import json
+
+import numpy as np
 import pytest
 
-from train import report
+from train import evidence, figures, report, results_page
+from train.evaluate import Predictions, metrics_row
+from train.ladder import load_ladder
+from train.splits import EMOBOX_FOLDS
 
 ROW = {
     "protocol": "random-70-15-15",
@@ -17,22 +23,28 @@ ROW = {
     "ci95": [0.66, 0.74],
     "ua_std_seeds": 0.0123,
     "ece": 0.051,
+    "ece_floor95": 0.045,
     "nll": 1.234,
     "per_fold": [{"wa": 0.70}, {"wa": 0.71}, {"wa": 0.72}],
 }
 
 
-def test_readme_is_up_to_date():
+def test_readme_and_results_page_are_up_to_date():
     report.write(check=True)
 
 
 def test_a_row_says_its_protocol_and_that_speakers_are_on_both_sides():
-    line = report._table_line(ROW)
-    assert "random-70-15-15 (*speaker-dependent*)" in line
-    assert "70.1 ± 1.2 (66.0 to 74.0)" in line and "71.2" in line
+    def line(row):
+        return results_page.figure_lines([row], report._whose)[-1]
+
+    assert "random-70-15-15 (*speaker-dependent*)" in line(ROW)
+    assert "70.1 ± 1.2 (66.0 to 74.0)" in line(ROW) and "71.2" in line(ROW)
+    assert "| 0.051 (0.045) |" in line(ROW)
     embedded = {**ROW, "scope": "these-weights", "protocol": "ship-20-4", "ua_std_seeds": None}
-    line = report._table_line(embedded)
-    assert "the embedded weights" in line and "±" not in line and "dependent" not in line
+    assert "the embedded weights)" in line(embedded) and "±" not in line(embedded)
+    assert "dependent" not in line(embedded)
+    refitted = {**embedded, "scope": "recipe-crossval"}
+    assert "before they learned these voices" in line(refitted)
 
 
 def test_the_gap_between_the_protocols_is_named():
@@ -43,14 +55,163 @@ def test_the_gap_between_the_protocols_is_named():
 
 
 def test_check_notices_and_write_mends(tmp_path):
-    readme = tmp_path / "README.md"
+    readme, page = tmp_path / "README.md", tmp_path / "results.md"
     parts = "<!-- results -->\nstale\n<!-- /results -->\n\n<!-- speed -->\n<!-- /speed -->\n"
     readme.write_text(parts)
-    with pytest.raises(ValueError, match="out of date"):
-        report.write(check=True, readme=readme)
-    report.write(readme=readme)
-    report.write(check=True, readme=readme)
+    with pytest.raises(ValueError, match=r"README.md is out of date"):
+        report.write(check=True, readme=readme, page=page)
+    assert not page.exists()
+    report.write(readme=readme, page=page)
+    report.write(check=True, readme=readme, page=page)
     assert "stale" not in readme.read_text()
+    page.write_text(page.read_text() + "typed by hand")
+    with pytest.raises(ValueError, match=r"results.md is out of date"):
+        report.write(check=True, readme=readme, page=page)
     readme.write_text("no marks")
     with pytest.raises(ValueError, match="results"):
-        report.write(readme=readme)
+        report.write(readme=readme, page=page)
+
+
+# --- docs/results.md --------------------------------------------------------------------------
+
+
+def answers(share_right: float, folds: range, seed: int) -> Predictions:
+    """Two clips an emotion of four actors a fold; this share of them is right, at random."""
+    rng = np.random.default_rng(seed)
+    rows = [
+        (fold, actor, label, take)
+        for fold in folds
+        for actor in EMOBOX_FOLDS[fold - 1][0]
+        for label in range(8)
+        for take in (1, 2)
+    ]
+    fold, actor, labels, take = (np.array(column) for column in zip(*rows, strict=True))
+    right = rng.random(len(rows)) < share_right
+    probabilities = 0.5 * np.eye(8)[np.where(right, labels, (labels + 1) % 8)] + 0.5 / 8
+    return Predictions(
+        np.array([f"03-01-{k + 1:02d}-01-01-{t:02d}-{a:02d}" for _, a, k, t in rows]),
+        labels,
+        probabilities,
+        np.array([f"ravdess-{a:02d}" for a in actor]),
+        np.where(actor % 2, "m", "f"),
+        fold,
+        np.zeros(len(rows), int),
+    )
+
+
+def write_recipe(results, name, share_right, folds=range(1, 7), **extra):
+    """Evidence of a recipe that is right this often, on validation clips as on test clips."""
+    protocol = evidence.protocol_name("emobox-6fold", folds, 6)
+    judged = {part: answers(share_right, folds, seed=len(name)) for part in evidence.PREDICTIONS}
+    rows = [
+        metrics_row(
+            p,
+            protocol,
+            name,
+            "recipe-crossval",
+            part,
+            ["ravdess"],
+            "0",
+            **evidence.folds_judged(folds, 6),
+            **extra,
+        )
+        for part, p in judged.items()
+    ]
+    evidence.write(results / name / protocol, rows, judged)
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    monkeypatch.setattr(figures, "judgement", lambda *_: None)
+    write_recipe(tmp_path, "founding", 0.5, minutes=60.0, n_parameters=900_123)
+    write_recipe(tmp_path, "wider", 0.7, minutes=120.0)
+    write_recipe(tmp_path, "worse", 0.3, folds=range(1, 3), minutes=20.0)
+    (tmp_path / "ladder.toml").write_text(
+        """
+        [[step]]
+        recipe = "founding"
+        what = "Where it began"
+        [[step]]
+        recipe = "wider"
+        what = "Twice as wide"
+        [tried]
+        worse = "Half as wide"
+        """
+    )
+    return tmp_path
+
+
+def part(results, title):
+    text = "\n".join(results_page.page_lines(results))
+    return text.split(f"## {title}\n")[1].split("\n## ")[0]
+
+
+def test_the_ladder_tells_gain_evidence_and_cost_of_each_step(results):
+    founding, wider = part(results, "From the founding recipe to the best").splitlines()[6:8]
+    for words in ("| Where it began |", "| – |", "| all 6 |", "| 10.0 | 900,123 |"):
+        assert words in founding
+    gain = evidence.compare(*(results / name / "emobox-6fold" for name in ("founding", "wider")))
+    assert f"| {100 * gain.ua:+.1f} ({100 * gain.low:+.1f} to {100 * gain.high:+.1f}) |" in wider
+    assert "| 20.0 | – |" in wider
+
+
+def test_some_folds_stand_apart_beside_the_founding_recipe_on_the_same_folds(results):
+    (line,) = part(results, "Measured on some folds only").splitlines()[3:]
+    assert "| worse | Half as wide | 1, 2 of 6 |" in line
+    gain = evidence.compare(
+        results / "founding" / "emobox-6fold", results / "worse" / "emobox-6fold-folds-1-2"
+    )
+    assert gain.folds == (1, 2)
+    assert f"{100 * gain.ua:+.1f} (" in line
+    opened = part(results, "From the founding recipe to the best")
+    assert "(3): founding, wider, worse (some folds)." in opened
+
+
+def test_a_step_of_some_folds_says_so(results):
+    with (results / "ladder.toml").open("a") as file:
+        file.write('\n[[step]]\nrecipe = "worse"\nwhat = "Narrower"\n')
+    text = (results / "ladder.toml").read_text()
+    with pytest.raises(ValueError, match="worse, was not measured on emobox-6fold"):
+        load_ladder(results)  # nor can it be the best
+    (results / "ladder.toml").write_text('best = "wider"\n' + text)
+    assert "**2 of 6**" in part(results, "From the founding recipe to the best")
+
+
+def test_a_step_without_figures_is_a_sentence(results):
+    (results / "ladder.toml").write_text('[[step]]\nrecipe = "none"\nwhat = ""\n')
+    with pytest.raises(ValueError, match="names none"):
+        load_ladder(results)
+
+
+def test_without_predictions_a_gain_is_not_paired(results):
+    folder = results / "wider" / "emobox-6fold"
+    before, after = (
+        evidence.read_rows(results / name / "emobox-6fold")[1]["ua"]
+        for name in ("founding", "wider")
+    )
+    (folder / "oof.npz").unlink()
+    assert f"{100 * (after - before):+.1f} (not paired)" in part(
+        results, "From the founding recipe to the best"
+    )
+
+
+def test_founding_and_best_stand_side_by_side_in_detail(results):
+    for title in ("By emotion", "By sex", "By actor", "When unsure answers are withheld"):
+        assert "| founding | wider |" in part(results, title), title
+    assert part(results, "By emotion").count("\n") == 11
+    assert "../results/wider/emobox-6fold/reliability.png" in part(results, "Calibration")
+
+
+def test_whether_the_best_is_more_brittle_is_said(results):
+    for name, change in {"founding": -0.1, "wider": -0.2}.items():
+        row = {
+            **{"protocol": "emobox-6fold", "recipe": name, "part": "test", "n_clips": 384},
+            **{"condition": "telephone", "unchanged": 0.8, "ua_before": 0.5},
+            **{"ua_change": change, "ua_change_ci95": [change, change]},
+        }
+        path = results / name / "emobox-6fold" / "robustness.json"
+        path.write_text(json.dumps([row]))
+    assert part(results, "Other sound").endswith("than founding under: telephone.")
+    path = results / "founding" / "emobox-6fold" / "robustness.json"
+    path.write_text(json.dumps([{**json.loads(path.read_text())[0], "ua_change": -0.3}]))
+    assert "under none of these" in part(results, "Other sound")

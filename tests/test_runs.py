@@ -9,7 +9,6 @@ import torch
 from conftest import TINY
 from safetensors.torch import load_file
 
-from ser import checkpoint
 from ser.labels import LABELS
 from ser.pipeline import EmotionPipeline
 from train import loop, runs
@@ -83,7 +82,7 @@ def test_evaluate_gives_the_same_figures_again(run):
 
 def test_an_interrupted_run_goes_on_to_the_same_weights(run, tiny, tmp_path, monkeypatch):
     folder = tmp_path / "interrupted"
-    train_epoch, seen = loop._train_epoch, []
+    train_epoch, seen = loop.Trainer.train_epoch, []
 
     def until_the_second(*arguments):
         if len(seen) == 1:
@@ -92,10 +91,10 @@ def test_an_interrupted_run_goes_on_to_the_same_weights(run, tiny, tmp_path, mon
         return train_epoch(*arguments)
 
     arguments = ["fit", "--recipe", tiny, "--output", str(folder)]
-    monkeypatch.setattr(loop, "_train_epoch", until_the_second)
+    monkeypatch.setattr(loop.Trainer, "train_epoch", until_the_second)
     with pytest.raises(KeyboardInterrupt):
         main(arguments)
-    monkeypatch.setattr(loop, "_train_epoch", train_epoch)
+    monkeypatch.setattr(loop.Trainer, "train_epoch", train_epoch)
     assert main(arguments) == 0
     whole, resumed = (load_file(f / "model.safetensors") for f in (run, folder))
     for name in whole:
@@ -129,17 +128,8 @@ def test_one_training_step_of_the_real_entry_lowers_the_loss(tiny):
     utterances = load_corpora(["ravdess"])
     split = make_splits("emobox-6fold", utterances, 0)[0]
     store = FeatureStore(utterances, recipe.features, recipe.augment, 0)
-    torch.manual_seed(0)
-    model = torch.nn.Module.train(
-        checkpoint.models.build("attention_lstm", 39, 8, hidden_size=8, n_layers=1)
-    )
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-    losses = [
-        loop._train_epoch(model, optimizer, torch.ones(8), split, store, recipe.train, (0, epoch))[
-            "loss"
-        ]
-        for epoch in range(4)
-    ]
+    trainer = loop.Trainer(recipe, split.train, store, seed=0)
+    losses = [trainer.train_epoch(epoch)["loss"] for epoch in range(4)]
     assert losses[-1] < losses[0]
 
 
@@ -193,11 +183,11 @@ def test_crossval_tests_every_clip_once_a_seed(tiny, tmp_path):
     assert (folder / "metrics.json").read_text() == before
 
 
-def test_some_folds_are_no_evidence(tiny, tmp_path):
+def test_some_folds_are_evidence_under_another_name_alone(tiny, tmp_path):
     results = tmp_path / "evidence"
     arguments = ["crossval", "--recipe", tiny, "--runs", str(tmp_path / "runs"), "--folds", "2"]
     assert main([*arguments, "--results", str(results), "--jobs", "1"]) == 0
-    assert not results.exists()
+    assert [path.name for path in (results / "tiny").iterdir()] == ["emobox-6fold-folds-2"]
 
 
 def test_embed_takes_a_run_with_its_figures(run, tmp_path):

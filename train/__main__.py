@@ -3,11 +3,16 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from ser import checkpoint
 from ser.audio import AudioError
 from ser.checkpoint import CheckpointError
 from train.corpora import CorpusError
 from train.recipe import Recipe, load_recipe
+
+if TYPE_CHECKING:
+    from train.verify import Verified
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -25,6 +30,13 @@ def _prepare(options: argparse.Namespace) -> None:
     from train import prepare
 
     prepare.prepare(options.url)
+
+
+def _corpora(options: argparse.Namespace) -> None:
+    from train.corpora import data_root
+    from train.corpora.survey import report
+
+    print(report(options.names, data_root()))
 
 
 def _recipe(options: argparse.Namespace) -> Recipe:
@@ -65,6 +77,67 @@ def _evaluate(options: argparse.Namespace) -> None:
     _print_rows(runs.evaluate_run(options.run_folder))
 
 
+def _recount(options: argparse.Namespace) -> None:
+    from train import evidence
+
+    for folder in options.evidence:
+        _print_rows(evidence.recount(folder))
+
+
+def _compare(options: argparse.Namespace) -> None:
+    from train import evidence
+
+    gain = evidence.compare(options.before, options.after, options.part)
+    print(
+        f"{options.after} against {options.before}, {options.part} clips of folds "
+        f"{', '.join(map(str, gain.folds))}: UA {100 * gain.ua:+.1f} points "
+        f"[{100 * gain.low:+.1f}, {100 * gain.high:+.1f}], paired by actor"
+    )
+
+
+def _robustness(options: argparse.Namespace) -> None:
+    from train import robustness
+
+    results = options.results or robustness.RESULTS
+    for row in robustness.robustness(options.run_folder, results):
+        print(
+            f"{row['condition']}: {100 * row['unchanged']:.1f} % of {row['n_clips']} answers stay, "
+            f"UA {100 * row['ua_before']:.1f} -> {100 * row['ua_after']:.1f}"
+        )
+
+
+def _cross_corpus(options: argparse.Namespace) -> None:
+    from train import cross_corpus
+
+    corpora, results = options.corpora.split(","), options.results or cross_corpus.RESULTS
+    for row in cross_corpus.cross_corpus(options.run_folder, corpora, results):
+        print(
+            f"{row['tested_on']}, {row['n_clips']} clips of {row['n_speakers']} speakers, "
+            f"{len(row['classes'])} emotions: UA {100 * row['ua']:.1f} with eight answers allowed, "
+            f"{100 * row['ua_restricted']:.1f} with its own"
+        )
+
+
+def _keep_fold(options: argparse.Namespace) -> None:
+    from train import verify
+
+    _print_verified(verify.keep_fold(options.run_folder, options.results or verify.RESULTS))
+
+
+def _verify(options: argparse.Namespace) -> None:
+    from train import verify
+
+    for verified in verify.verify_all(options.results or verify.RESULTS):
+        _print_verified(verified)
+
+
+def _print_verified(verified: "Verified") -> None:
+    print(
+        f"{verified.folder}: fold {verified.fold}, seed {verified.seed} is reproduced from "
+        f"{verified.n_clips} clips; largest difference of a probability {verified.gap:.1e}"
+    )
+
+
 def _fetch_feedback(options: argparse.Namespace) -> None:
     from train import feedback
 
@@ -86,7 +159,8 @@ def _deploy_space(options: argparse.Namespace) -> None:
 def _embed(options: argparse.Namespace) -> None:
     from train import embed
 
-    embed.embed(options.run_folder)
+    target = checkpoint.FOUNDING if options.founding else checkpoint.EMBEDDED
+    embed.embed(options.run_folder, target=target)
 
 
 def _publish(options: argparse.Namespace) -> None:
@@ -132,6 +206,10 @@ def _parser() -> argparse.ArgumentParser:
     prepare.add_argument("--url", help="another place of the official zip")
     prepare.set_defaults(run=_prepare)
 
+    corpora = commands.add_parser("corpora", help="what is at hand: clips, speakers, faults")
+    corpora.add_argument("names", nargs="*", metavar="NAME", help="only these (all)")
+    corpora.set_defaults(run=_corpora)
+
     fit = commands.add_parser("fit", help="train one fold")
     _add_recipe(fit)
     fit.add_argument("--fold", type=int, default=1, help="counted from 1")
@@ -144,7 +222,7 @@ def _parser() -> argparse.ArgumentParser:
     crossval.add_argument("--seeds", type=int, default=1, help="how many: seeds 0 to N-1")
     crossval.add_argument("--folds", type=int, nargs="+", help="only these")
     crossval.add_argument("--runs", type=Path, help="where run folders go (runs)")
-    crossval.add_argument("--results", type=Path, help="where the evidence goes (results)")
+    _add_results(crossval)
     crossval.add_argument("--jobs", type=int, help="trainings at a time (one a core)")
     crossval.set_defaults(run=_crossval)
 
@@ -152,8 +230,41 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("run_folder", metavar="RUN", type=Path)
     evaluate.set_defaults(run=_evaluate)
 
+    recount = commands.add_parser("recount", help="figures anew from saved predictions")
+    recount.add_argument("evidence", metavar="RESULTS/RECIPE/PROTOCOL", type=Path, nargs="+")
+    recount.set_defaults(run=_recount)
+
+    compare = commands.add_parser("compare", help="gain of one recipe over another, by actor")
+    compare.add_argument("before", metavar="RESULTS/RECIPE/PROTOCOL", type=Path)
+    compare.add_argument("after", metavar="RESULTS/RECIPE/PROTOCOL", type=Path)
+    compare.add_argument("--part", choices=["validation", "test"], default="validation")
+    compare.set_defaults(run=_compare)
+
+    robustness = commands.add_parser("robustness", help="answers to louder, noisier, duller clips")
+    robustness.add_argument(
+        "run_folder", metavar="RUN", type=Path, help="or a cross-validation, runs/RECIPE/PROTOCOL"
+    )
+    _add_results(robustness)
+    robustness.set_defaults(run=_robustness)
+
+    cross = commands.add_parser("cross-corpus", help="judge corpora that the run never heard")
+    cross.add_argument("run_folder", metavar="RUN", type=Path)
+    cross.add_argument("--corpora", default="cremad,tess,emodb,emovo", help="comma-separated")
+    _add_results(cross)
+    cross.set_defaults(run=_cross_corpus)
+
+    keep = commands.add_parser("keep-fold", help="put a fold's weights beside its evidence")
+    keep.add_argument("run_folder", metavar="RUN", type=Path)
+    _add_results(keep)
+    keep.set_defaults(run=_keep_fold)
+
+    verify = commands.add_parser("verify", help="make kept folds' figures again from the audio")
+    _add_results(verify)
+    verify.set_defaults(run=_verify)
+
     embed = commands.add_parser("embed", help="put a run into ser/weights")
     embed.add_argument("run_folder", metavar="RUN", type=Path)
+    embed.add_argument("--founding", action="store_true", help="as the founding model beside it")
     embed.set_defaults(run=_embed)
 
     publish = commands.add_parser("publish", help="push a run to the Hub, as one commit")
@@ -182,10 +293,14 @@ def _parser() -> argparse.ArgumentParser:
     deploy.add_argument("--dry-run", action="store_true", help="only say what would be uploaded")
     deploy.set_defaults(run=_deploy_space)
 
-    report = commands.add_parser("report", help="write the figures of README.md from metrics.json")
+    report = commands.add_parser("report", help="write README.md's figures and docs/results.md")
     report.add_argument("--check", action="store_true", help="only say whether it is up to date")
     report.set_defaults(run=_report)
     return parser
+
+
+def _add_results(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--results", type=Path, help="where the evidence lies (results)")
 
 
 def _add_recipe(parser: argparse.ArgumentParser) -> None:

@@ -4,13 +4,14 @@ import hashlib
 import json
 import os
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,14 +19,16 @@ from tqdm import tqdm
 
 from ser.audio import load_audio
 from ser.features import FeatureConfig, extract
-from ser.labels import LABELS
 from train import augment
 from train.augment import AugmentConfig
 from train.corpora import Utterance
+from train.perturb import PerturbConfig, draw_frames, mixup, perturb, read_frames
+from train.targets import Targets
 
 N_WORKERS = os.cpu_count() or 1
 CLIPS_WORTH_PROCESSES = 500  # starting processes takes seconds
 BATCHES_PER_BUCKET = 8
+FRAMES_STEP = 32  # batches of few different lengths use memory again that else grows by gigabytes
 
 
 def cache_root() -> Path:
@@ -42,7 +45,8 @@ class FeatureStore:
     """Features of every clip, and of its augmented copies, computed once and kept as float16.
 
     A copy's augmentation depends on seed, clip and copy number alone, so the folds of one seed
-    share it, and a resumed run sees what the interrupted one saw.
+    share it, and a resumed run sees what the interrupted one saw; where the recipe gives the
+    copies a seed of their own, all its runs share them.
     """
 
     def __init__(
@@ -52,10 +56,10 @@ class FeatureStore:
         augmentation: AugmentConfig,
         seed: int,
     ):
-        self.clean = _cached(utterances, features, None, 0)
-        self.copies = (
-            _cached(utterances, features, augmentation, seed) if augmentation.copies else self.clean
-        )
+        self.clean = self.copies = _cached(utterances, features, None, 0)
+        if augmentation.copies:
+            drawn_by = seed if augmentation.seed is None else augmentation.seed
+            self.copies = _cached(utterances, features, augmentation, drawn_by)
 
     def draw(self, utterance: Utterance, rng: np.random.Generator) -> np.ndarray:
         """One of the clip's augmented copies, (n_frames, n_features) float16."""
@@ -74,8 +78,10 @@ def _cached(
         "features": features.to_dict(),
         "augmentation": augmentation and asdict(augmentation),
         "seed": seed,
-        "files": [(u.stem, u.path.stat().st_size, u.path.stat().st_mtime_ns) for u in utterances],
+        "files": [_fingerprint(u.path, u.stem) for u in utterances],
     }
+    if augmentation and augmentation.needs_noise:
+        key["noise"] = [_fingerprint(path, path.stem) for path in augment.noise_files()]
     name = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
     path = cache_root() / f"{name}.npz"
     if not path.exists():
@@ -86,6 +92,10 @@ def _cached(
     pieces = iter(np.split(frames, ends[:-1]))
     n_copies = augmentation.copies if augmentation else 1
     return {u.stem: [next(pieces) for _ in range(n_copies)] for u in utterances}
+
+
+def _fingerprint(path: Path, name: str) -> tuple[str, int, int]:
+    return name, path.stat().st_size, path.stat().st_mtime_ns
 
 
 def _compute(
@@ -126,35 +136,41 @@ def _clip_features(job: tuple) -> list[np.ndarray]:
     return [extract(copy, features).astype(np.float16) for copy in waveforms]
 
 
-def collate(clips: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Pad arrays (n_frames, n_features) to (batch, frames, features), mask (batch, frames)."""
-    longest = max(len(clip) for clip in clips)
-    features = torch.zeros(len(clips), longest, clips[0].shape[1])
-    mask = torch.zeros(len(clips), longest, dtype=torch.bool)
-    for row, clip in enumerate(clips):
-        features[row, : len(clip)] = torch.from_numpy(clip.astype(np.float32))
-        mask[row, : len(clip)] = True
-    return features, mask
+class Batch(NamedTuple):
+    """Clips padded to `features` (batch, frames, n_features), `mask` (batch, frames), `targets`."""
+
+    features: torch.Tensor
+    mask: torch.Tensor
+    targets: Targets
 
 
-def labels_of(utterances: Sequence[Utterance]) -> torch.Tensor:
-    """Class indices (n,)."""
-    return torch.tensor([LABELS.index(u.emotion) for u in utterances])
+def collate(clips: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Pad clips (n_frames, n_features) to (batch, frames, features), mask (batch, frames)."""
+    lengths = torch.tensor([len(clip) for clip in clips])
+    n_frames = -(-int(lengths.max()) // FRAMES_STEP) * FRAMES_STEP
+    features = torch.zeros(len(clips), n_frames, clips[0].shape[1])
+    for row, clip in zip(features, clips, strict=True):
+        row[: len(clip)] = clip
+    return features, torch.arange(features.shape[1]) < lengths.unsqueeze(1)
 
 
 def training_batches(
     utterances: Sequence[Utterance],
+    targets: Targets,
     store: FeatureStore,
     batch_size: int,
     rng: np.random.Generator,
-) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
-    """One epoch of (features, mask, labels), in random order.
+    config: PerturbConfig,
+    sampling: Mapping[str, float],
+) -> Iterator[tuple[float, Batch]]:
+    """One epoch of batches in random order, each with the share of the epoch that is over.
 
-    Clips are shuffled, sorted by length within `BATCHES_PER_BUCKET` batches and the batches
-    shuffled again: less padding, a third of the time saved.
+    `targets` are those of `utterances`. Clips are shuffled, sorted by length within
+    `BATCHES_PER_BUCKET` batches and the batches shuffled again: less padding, a third of the time
+    saved. `sampling`: see `sample`.
     """
-    labels = labels_of(utterances)
-    clips = [store.draw(u, rng) for u in utterances]
+    numbers = sample(utterances, sampling, rng) if sampling else range(len(utterances))
+    clips = [store.draw(utterances[n], rng) for n in numbers]
     order = rng.permutation(len(clips))
     batches = []
     for bucket in np.array_split(
@@ -162,7 +178,40 @@ def training_batches(
     ):
         by_length = sorted(bucket, key=lambda i: len(clips[i]))
         batches += [by_length[i : i + batch_size] for i in range(0, len(bucket), batch_size)]
-    for number in rng.permutation(len(batches)):
+    for number_done, number in enumerate(rng.permutation(len(batches))):
         chosen = batches[number]
-        features, mask = collate([clips[i] for i in chosen])
-        yield features, mask, labels[chosen]
+        batch = _training_batch(
+            [clips[i] for i in chosen], targets.only([numbers[i] for i in chosen]), config, rng
+        )
+        yield number_done / len(batches), batch
+
+
+def _training_batch(
+    clips: Sequence[np.ndarray], targets: Targets, config: PerturbConfig, rng: np.random.Generator
+) -> Batch:
+    read = []
+    for clip in map(torch.from_numpy, clips):
+        places = draw_frames(len(clip), config, rng)
+        read.append(clip if places is None else read_frames(clip.float(), places))
+    features, mask = collate(read)
+    perturb(features, mask, config, rng)
+    if config.mixup_alpha:
+        return Batch(*mixup(features, mask, targets, config.mixup_alpha, rng))
+    return Batch(features, mask, targets)
+
+
+def sample(
+    utterances: Sequence[Utterance], shares: Mapping[str, float], rng: np.random.Generator
+) -> list[int]:
+    """Indices of the clips of one epoch: of each corpus this share, drawn without replacement.
+
+    Corpora that `shares` does not name take part whole; 2.5 is every clip twice and half of them a
+    third time.
+    """
+    chosen = []
+    for corpus in sorted({u.corpus for u in utterances}):
+        members = [n for n, u in enumerate(utterances) if u.corpus == corpus]
+        whole, rest = divmod(shares.get(corpus, 1.0) * len(members), len(members))
+        drawn = rng.choice(members, round(rest), replace=False).tolist()
+        chosen += members * int(whole) + drawn
+    return sorted(chosen)

@@ -4,7 +4,7 @@ import json
 import platform
 import subprocess
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from ser.audio import AudioSource
 from ser.labels import LABELS
 from ser.pipeline import EmotionPipeline
 from train import metrics
-from train.corpora import Utterance
+from train.corpora import RavdessName, Utterance
 
 VERSIONED = ("torch", "numpy", "scipy", "librosa", "soxr", "soundfile", "scikit-learn")
 
@@ -56,16 +57,21 @@ class Predictions:
                     np.lib.format.write_array(member, array, allow_pickle=False)
 
     @classmethod
-    def load(cls, path: Path, who: Mapping[str, Utterance]) -> "Predictions":
-        """Read back; speaker and sex come from `who`, by file name."""
+    def load(cls, path: Path, who: Mapping[str, Utterance] | None = None) -> "Predictions":
+        """Read back; speaker and sex come from `who`, or from RAVDESS's names, by file name."""
         with np.load(path) as saved:
             files = saved["file"]
+            if who is None:
+                people = [_ravdess_person(name) for name in files]
+            else:
+                people = [(who[name].speaker, who[name].sex) for name in files]
+            speakers, sexes = (np.array(column) for column in zip(*people, strict=True))
             return cls(
                 files,
                 saved["label"],
                 saved["probabilities"].astype(np.float64),
-                np.array([who[name].speaker for name in files]),
-                np.array([who[name].sex for name in files]),
+                speakers,
+                sexes,
                 saved["fold"],
                 saved["seed"],
             )
@@ -75,12 +81,26 @@ def _columns(p: Predictions) -> tuple:
     return p.files, p.labels, p.probabilities, p.speakers, p.sexes, p.folds, p.seeds
 
 
+def _ravdess_person(stem: str) -> tuple[str, str]:
+    name = RavdessName.parse(stem)
+    if name is None:
+        raise ValueError(f"{stem} is not the name of a RAVDESS clip.")
+    return f"ravdess-{name.actor:02d}", name.sex
+
+
 def predict_all(
-    pipeline: EmotionPipeline, utterances: Sequence[Utterance], fold: int, seed: int
+    pipeline: EmotionPipeline,
+    utterances: Sequence[Utterance],
+    fold: int,
+    seed: int,
+    hear: Callable[[Utterance], AudioSource] = lambda utterance: utterance.path,
 ) -> Predictions:
-    """Judge every clip from its file, exactly as a visitor's recording is judged."""
+    """Judge every clip from its file, exactly as a visitor's recording is judged.
+
+    `hear` may put another sound in the file's place.
+    """
     answers = [
-        pipeline.predict(u.path).probabilities for u in tqdm(utterances, "clips", leave=False)
+        pipeline.predict(hear(u)).probabilities for u in tqdm(utterances, "clips", leave=False)
     ]
     return Predictions(
         np.array([u.stem for u in utterances]),
@@ -113,9 +133,10 @@ def metrics_row(
 ) -> dict:
     """One row of metrics.json.
 
-    UA, WA and macro-F1 are means over folds and seeds; ECE, NLL and Brier score, the tables and
-    the interval (95 %, bootstrap over speakers) are pooled over them. `scope` is `these-weights`
-    or `recipe-crossval`; `part` says which clips were judged.
+    UA, WA and macro-F1 are means over folds and seeds. ECE, its floor and the coverage are pooled
+    over the folds of a seed, then averaged: the seeds judge the same clips and are no more of
+    them. NLL, Brier score, the tables and the interval (95 %, bootstrap over speakers) are pooled
+    over both. `scope` is `these-weights` or `recipe-crossval`; `part` says which clips were judged.
     """
     if scope not in ("these-weights", "recipe-crossval"):
         raise ValueError(f"scope is these-weights or recipe-crossval, not {scope!r}.")
@@ -133,6 +154,7 @@ def metrics_row(
     pooled = scores(p)
     mean = {k: float(np.mean([row[k] for row in per_fold])) for k in ("ua", "wa", "macro_f1")}
     groups = {"per_speaker": p.speakers, "per_sex": p.sexes}
+    counts = metrics.confusion(p.labels, p.probabilities)
     return {
         "protocol": protocol,
         "recipe": recipe,
@@ -141,24 +163,58 @@ def metrics_row(
         "corpora": list(corpora),
         "seeds": [int(s) for s in np.unique(p.seeds)],
         "n_clips": len(np.unique(p.files)),
+        "n_speakers": len(np.unique(p.speakers)),
         **{k: round(v, 5) for k, v in mean.items()},
         "ci95": [
             round(x, 5) for x in metrics.bootstrap_ci95(p.labels, p.probabilities, p.speakers)
         ],
         "ua_std_seeds": round(float(np.std(by_seed, ddof=1)), 5) if len(by_seed) > 1 else None,
-        **{k: pooled[k] for k in ("ece", "nll", "brier")},
+        **calibration(p),
+        **{k: pooled[k] for k in ("nll", "brier")},
         "per_fold": per_fold,
         "per_class": _rounded(metrics.recalls(p.labels, p.probabilities)),
         **{
             name: _rounded(metrics.ua_by_group(p.labels, p.probabilities, column))
             for name, column in groups.items()
         },
-        "confusion": metrics.confusion(p.labels, p.probabilities).tolist(),
+        "confusion": counts.tolist(),
+        "confusion_pairs": [
+            {**pair, "share": round(pair["share"], 4)} for pair in metrics.confusion_pairs(counts)
+        ],
         **extra,
         "git_commit": git_commit(),
         "data_sha256": data_sha256,
         "versions": versions(),
     }
+
+
+def calibration(p: Predictions) -> dict:
+    """ECE, what a perfect model stays under, and accuracy by coverage: means over the seeds."""
+    by_seed = []
+    for seed in np.unique(p.seeds):
+        one = p.only(p.seeds == seed)
+        by_seed.append(
+            {
+                "ece": metrics.ece(one.labels, one.probabilities),
+                "ece_floor95": metrics.ece_floor95(one.probabilities),
+                "coverage_area": metrics.coverage_area(one.labels, one.probabilities),
+                **metrics.coverage(one.labels, one.probabilities),
+            }
+        )
+    mean = {name: round(float(np.mean([row[name] for row in by_seed])), 5) for name in by_seed[0]}
+    named = {name: mean.pop(name) for name in ("ece", "ece_floor95", "coverage_area")}
+    return {**named, "coverage": mean}
+
+
+def recount(row: dict, p: Predictions) -> dict:
+    """The row anew from its predictions: what a metric that was added later says about them.
+
+    What the predictions do not hold (minutes, epochs, versions, the commit) is kept.
+    """
+    identity = {k: row[k] for k in ("protocol", "recipe", "scope", "part", "corpora")}
+    counted = metrics_row(p, **identity, data_sha256=row["data_sha256"])
+    kept = {k: row[k] for k in ("git_commit", "versions")}
+    return {**row, **counted, **kept}
 
 
 def write_rows(path: Path, rows: Sequence[dict]) -> None:

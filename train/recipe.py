@@ -6,9 +6,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ser.checkpoint import ENSEMBLE
 from ser.features import FeatureConfig
 from ser.labels import LABELS
 from train.augment import AugmentConfig
+from train.checks import check_between, check_one_of, check_switches
+from train.perturb import PerturbConfig
+from train.schedule import SCHEDULES
+from train.targets import TargetConfig
 
 RECIPES = Path(__file__).parent / "recipes"
 
@@ -18,19 +23,88 @@ class TrainConfig:
     """How a model is fitted; the defaults are the founding recipe's."""
 
     batch_size: int = 64
-    learning_rate: float = 1e-3
+    optimizer: str = "adam"  # or adamw
+    learning_rate: float = 1e-3  # the highest
     weight_decay: float = 1e-5
+    max_gradient: float = 0.0  # norm at which gradients are clipped; 0: not
+    bfloat16: bool = False  # the training step's matrix products, by autocast
+    average_decay: float = 0.0  # of the moving average of the weights an update; 0: no average
     max_epochs: int = 100
-    patience: int = 15  # epochs without a better validation accuracy
+    patience: int = 15  # epochs without a better one; 0: go to the end and keep the last
+    select: str = "accuracy"  # what makes an epoch better, on validation clips; or ua, loss
+    ridge: float = 0.0  # fit the linear head alone, at once, with this penalty; 0: by gradient
+    refit: bool = False  # fit again with the validation speakers, for as many epochs as were best
+    schedule: str = "plateau"  # or cosine, onecycle
+    warmup_epochs: float = 0.0  # not with plateau
     plateau_patience: int = 5  # epochs without a lower validation loss
     plateau_factor: float = 0.3
-    min_learning_rate: float = 1e-6
+    min_learning_rate: float = 1e-6  # where plateau and cosine end
     class_weights: dict[str, float] = field(default_factory=dict)  # 1.0 where not named
+    label_smoothing: float = 0.0
+    focal_gamma: float = 0.0
+    sampling: dict[str, float] = field(default_factory=dict)  # share of a corpus's clips an epoch
+
+    def __post_init__(self) -> None:
+        check_one_of(
+            self,
+            optimizer=("adam", "adamw"),
+            select=("accuracy", "ua", "loss"),
+            schedule=SCHEDULES,
+        )
+        check_switches(self, "bfloat16", "refit")
+        check_between(
+            self,
+            batch_size=(1, 100_000),
+            learning_rate=(0, 100),
+            weight_decay=(0, 100),
+            max_gradient=(0, 1e9),
+            average_decay=(0, 1),
+            max_epochs=(1, 1_000_000),
+            patience=(0, 1_000_000),
+            plateau_patience=(0, 1_000_000),
+            plateau_factor=(0, 1),
+            label_smoothing=(0, 1),
+            focal_gamma=(0, 100),
+            ridge=(0, 1e9),
+        )
+        check_between(
+            self,
+            warmup_epochs=(0, self.max_epochs - 1),
+            min_learning_rate=(0, self.learning_rate),
+        )
+        if self.warmup_epochs and self.schedule == "plateau":
+            raise ValueError("warmup_epochs needs the schedule cosine or onecycle")
+        if unknown := set(self.class_weights) - set(LABELS):
+            raise ValueError(f"class weights for unknown emotions {sorted(unknown)}")
+        if any(not isinstance(s, int | float) or s < 0 for s in self.sampling.values()):
+            raise ValueError(f"sampling holds a share of 0 or more a corpus, not {self.sampling}")
+
+
+@dataclass(frozen=True)
+class PretrainConfig:
+    """Where the weights come from before training; by default from nowhere.
+
+    `recipe`: fitted first, on corpora of its own, and its weights taken wherever name and shape
+    fit. They stand still for `freeze_epochs`, but for the classifier's. `layer_decay`: how much
+    slower each part of the model learns than the one after it.
+    """
+
+    recipe: str | None = None
+    freeze_epochs: int = 0
+    layer_decay: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_between(self, freeze_epochs=(0, 1_000_000), layer_decay=(1e-3, 1))
+        if self.freeze_epochs and not self.recipe:
+            raise ValueError("freeze_epochs needs a recipe whose weights stand still")
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides a run but the split and the seed."""
+    """Everything that decides a run but the split and the seed.
+
+    An ensemble has `members`, which are trained each by its own recipe, and their `shares`.
+    """
 
     name: str
     description: str
@@ -39,13 +113,28 @@ class Recipe:
     model_args: dict[str, Any]
     features: FeatureConfig
     augment: AugmentConfig
+    perturb: PerturbConfig
+    targets: TargetConfig
     train: TrainConfig
+    pretrain: PretrainConfig
+    members: "tuple[Recipe, ...]" = ()
+    shares: tuple[float, ...] = ()
 
     def on_corpora(self, corpora: Sequence[str]) -> "Recipe":
         """Return the same recipe trained on other corpora, under a name that says so."""
         more = "+".join(c for c in corpora if c not in self.corpora)
         name = f"{self.name}+{more}" if more else self.name
         return replace(self, name=name, corpora=tuple(corpora))
+
+
+TABLES = {
+    "features": FeatureConfig,
+    "augment": AugmentConfig,
+    "perturb": PerturbConfig,
+    "targets": TargetConfig,
+    "train": TrainConfig,
+    "pretrain": PretrainConfig,
+}
 
 
 def load_recipe(name: str) -> Recipe:
@@ -56,28 +145,56 @@ def load_recipe(name: str) -> Recipe:
     path = Path(name) if name.endswith(".toml") else RECIPES / f"{name}.toml"
     values = _read(path)
     try:
-        model = dict(values["model"])
-        train = TrainConfig(**values.get("train", {}))
-        unknown = set(train.class_weights) - set(LABELS)
-        if unknown:
-            raise ValueError(f"class weights for unknown emotions {sorted(unknown)}")
-        top_level = {"description", "corpora", "model", "features", "augment", "train"}
-        if set(values) - top_level:
-            raise ValueError(f"unknown keys {sorted(set(values) - top_level)}")
-        return Recipe(
+        if "ensemble" in values:
+            return _ensemble(path.stem, values)
+        model = dict(values.pop("model"))
+        settings = {name: table(**values.pop(name, {})) for name, table in TABLES.items()}
+        recipe = Recipe(
             name=path.stem,
-            description=values["description"],
-            corpora=tuple(values["corpora"]),
+            description=values.pop("description"),
+            corpora=tuple(values.pop("corpora")),
             model_name=model.pop("name"),
             model_args=model,
-            features=FeatureConfig(**values.get("features", {})),
-            augment=AugmentConfig(**values.get("augment", {})),
-            train=train,
+            **settings,
         )
+        if values:
+            raise ValueError(f"unknown keys {sorted(values)}")
+        if unknown := set(recipe.train.sampling) - set(recipe.corpora):
+            raise ValueError(f"sampling of corpora that are not in the recipe: {sorted(unknown)}")
+        return recipe
     except KeyError as error:
         raise ValueError(f"{path}: {error} is missing.") from error
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def _ensemble(name: str, values: dict) -> Recipe:
+    """The recipe of an ensemble: what its members have in common, and the members."""
+    table = dict(values.pop("ensemble"))
+    members = tuple(load_recipe(member) for member in table.pop("members"))
+    shares = tuple(map(float, table.pop("shares", [1.0] * len(members))))
+    description = values.pop("description")
+    if values or table:
+        raise ValueError(f"unknown keys {sorted({*values, *table})}")
+    if len(members) < 2 or len(shares) != len(members) or min(shares) <= 0:
+        raise ValueError("an ensemble has two members or more, and a share above 0 for each")
+    if any(member.members for member in members):
+        raise ValueError("a member of an ensemble is no ensemble itself")
+    if len({member.train.refit for member in members}) > 1:
+        raise ValueError("either all members are refitted or none")
+    return replace(
+        members[0],
+        name=name,
+        description=description,
+        corpora=tuple(dict.fromkeys(corpus for m in members for corpus in m.corpora)),
+        model_name=ENSEMBLE,
+        model_args={},
+        features=min((m.features for m in members), key=lambda f: f.hop_length),
+        train=TrainConfig(refit=members[0].train.refit),
+        pretrain=PretrainConfig(),
+        members=members,
+        shares=shares,
+    )
 
 
 def _read(path: Path) -> dict:

@@ -1,26 +1,34 @@
 """A run folder from start to end: fit, save, evaluate; many of them for a cross-validation.
 
 runs/RECIPE/PROTOCOL/fold-K-seed-S/ holds config.json, model.safetensors, metrics.json,
-history.csv, validation- and test-predictions.npz, training_history.png and confusion_matrix.png;
-run.json, which says what the run is; and last.pt, from which an interrupted one goes on.
+history.csv, validation- and test-predictions.npz, and pictures of its history, confusions,
+calibration and coverage; run.json, which says what the run is; and last.pt, from which an
+interrupted one goes on.
+
+Where the recipe says `refit`, the choices (how many epochs, the temperature) are made in a
+rehearsal, fold-K-rehearsal/, on the validation speakers. The runs then learn those as well, and
+their validation predictions are the rehearsal's.
 """
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, replace
+from dataclasses import replace
+from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+import torch
+from torch import nn
 from tqdm import tqdm
 
 from ser import checkpoint
 from ser.checkpoint import CheckpointConfig
 from ser.pipeline import EmotionPipeline
-from train import figures, loop
-from train.corpora import Utterance, data_sha256, load_corpora
+from train import evidence, figures, loop
+from train.corpora import Utterance, content_hash, data_sha256, load_corpora
 from train.data import N_WORKERS, FeatureStore, one_thread
 from train.evaluate import (
     Predictions,
@@ -29,59 +37,255 @@ from train.evaluate import (
     predict_all,
     write_rows,
 )
+from train.folders import claim, claimed_seed, rehearsal_folder, run_folder
+from train.pretrain import Pretraining
 from train.recipe import Recipe
-from train.splits import Split, make_splits
+from train.splits import (
+    REHEARSED_ON,
+    SPEAKER_DEPENDENT,
+    Split,
+    make_splits,
+    with_validation,
+)
 
 ROOT = Path(__file__).parent.parent
 RUNS = ROOT / "runs"
 RESULTS = ROOT / "results"
-WHAT_NAME = "run.json"
 PREDICTIONS_NAME = "predictions.npz"
 
 
 def fit_run(
-    recipe: Recipe, protocol: str, fold: int, seed: int, run: Path, announce: bool = False
+    recipe: Recipe,
+    protocol: str,
+    fold: int,
+    seed: int,
+    run: Path,
+    announce: bool = False,
+    runs: Path | None = None,
 ) -> list[dict]:
     """Train one fold into `run` (or finish what is there) and return its metrics rows.
 
-    Raises ValueError where `run` holds anything else than the beginning of this very run.
+    A recipe that says `refit` is rehearsed first, in a folder beside `run`, and one that says
+    `pretrain` starts from a fit in `runs` (`RUNS`), where that was not done. Raises ValueError
+    where a folder holds anything else than the beginning of this very run.
     """
+    recipe = without_refit(recipe) if protocol in SPEAKER_DEPENDENT else recipe
+    rehearsals = []
+    if recipe.train.refit:
+        rehearsed, folds = REHEARSED_ON.get(protocol, (protocol, [fold]))
+        home = run.parent.parent / rehearsed if protocol in REHEARSED_ON else run.parent
+        rehearsals = [rehearsal_folder(home, number) for number in folds]
+        for number, folder in zip(folds, rehearsals, strict=True):
+            rehearse(recipe, rehearsed, number, seed, folder, announce, runs)
+    elif protocol in REHEARSED_ON:
+        raise ValueError(f"{protocol} holds nobody out to choose on: its recipes need `refit`.")
     utterances = load_corpora(recipe.corpora)
     split = choose_fold(make_splits(protocol, utterances, seed), fold)
-    _claim(run, recipe, split, seed, data_sha256(utterances))
+    if rehearsals:
+        split = with_validation(split, utterances)
+    return _fit_split(recipe, split, seed, run, utterances, announce, runs, rehearsals)
+
+
+def rehearse(
+    recipe: Recipe,
+    protocol: str,
+    fold: int,
+    seed: int,
+    run: Path,
+    announce: bool = False,
+    runs: Path | None = None,
+) -> list[dict]:
+    """Make a fold's choices: fit it without the validation speakers, and judge only those.
+
+    One rehearsal serves the runs of every seed; where it was begun, it keeps the seed it has.
+    """
+    begun = claimed_seed(run)
+    seed = seed if begun is None else begun
+    utterances = load_corpora(recipe.corpora)
+    split = choose_fold(make_splits(protocol, utterances, seed), fold)
+    if recipe.pretrain.recipe:
+        Pretraining(recipe).check_apart(split)  # from those who test, too
+    split = replace(split, test=())
+    recipe = without_refit(recipe)
+    return _fit_split(recipe, split, seed, run, utterances, announce, runs, rehearsing=True)
+
+
+def without_refit(recipe: Recipe) -> Recipe:
+    """The same recipe, which chooses on its validation clips and leaves it at that."""
+    members = tuple(without_refit(member) for member in recipe.members)
+    return replace(recipe, train=replace(recipe.train, refit=False), members=members)
+
+
+def _fit_split(
+    recipe: Recipe,
+    split: Split,
+    seed: int,
+    run: Path,
+    utterances: Sequence[Utterance],
+    announce: bool,
+    runs: Path | None,
+    rehearsals: Sequence[Path] = (),
+    rehearsing: bool = False,
+) -> list[dict]:
+    if recipe.members:
+        base = runs or RUNS
+        folders = [
+            _fit_member(m, split, seed, base / m.name / split.protocol, base, rehearsing)
+            for m in recipe.members
+        ]
+        return _join(recipe, split, seed, run, utterances, folders, rehearsals)
+    start, more = None, {}
+    if recipe.pretrain.recipe:
+        pretraining = Pretraining(recipe)
+        pretraining.check_apart(split)
+        start = pretraining.fit(seed, runs or RUNS)
+        more = {"pretrained": content_hash(start / checkpoint.WEIGHTS_NAME)}
+    claim(run, recipe, split, seed, data_sha256(utterances), **more)
     if (run / checkpoint.METRICS_NAME).exists():
         return json.loads((run / checkpoint.METRICS_NAME).read_text())
     store = FeatureStore(utterances, recipe.features, recipe.augment, seed)
     if announce:
         announce_cost(recipe, split, store)
-    fitted = loop.fit(recipe, split, store, run, seed)
+    choices, said = _take_over(rehearsals, run) if rehearsals else (None, {})
+    if start:
+        said["pretraining"] = {
+            "recipe": pretraining.recipe.name,
+            "corpora": list(pretraining.recipe.corpora),
+            "speakers": _public_speakers(pretraining.utterances),
+        }
+    weights = pretraining.weights(start) if start else None
+    fitted = loop.fit(recipe, split, store, run, seed, choices, weights)
     config = CheckpointConfig(
         model_name=recipe.model_name,
-        model_args=recipe.model_args,
+        model_args=recipe.model_args | getattr(fitted.model, "checkpoint_args", {}),
         features=recipe.features,
         temperature=fitted.temperature,
         training={
-            "recipe": recipe.name,
-            "description": recipe.description,
-            "corpora": list(recipe.corpora),
-            "protocol": protocol,
-            "fold": fold,
-            "seed": seed,
-            **{
-                f"{part}_speakers": _public_speakers(utterances)
-                for part, utterances in split.parts.items()
-            },
+            **_told(recipe, split, seed),
+            **said,
             "best_epoch": fitted.best_epoch,
             "n_epochs": len(fitted.history),
             "minutes": round(sum(row["seconds"] for row in fitted.history) / 60, 1),
-            "git_commit": git_commit(),
         },
     )
-    checkpoint.save(run, fitted.model, config)
-    golden = EmotionPipeline(checkpoint.load(run)).golden_answer()
-    checkpoint.save_config(run, replace(config, golden=golden))
+    _save(run, fitted.model, config)
     figures.training_history(fitted.history, run / "training_history.png")
     return evaluate_run(run)
+
+
+def _fit_member(
+    member: Recipe, split: Split, seed: int, home: Path, runs: Path, rehearsing: bool
+) -> Path:
+    """Fit a member of an ensemble as by itself; returns its folder."""
+    if rehearsing:
+        run = rehearsal_folder(home, split.fold)
+        rehearse(member, split.protocol, split.fold, seed, run, runs=runs)
+    else:
+        run = run_folder(home, split.fold, seed)
+        fit_run(member, split.protocol, split.fold, seed, run, runs=runs)
+    return run
+
+
+def _join(
+    recipe: Recipe,
+    split: Split,
+    seed: int,
+    run: Path,
+    utterances: Sequence[Utterance],
+    folders: Sequence[Path],
+    rehearsals: Sequence[Path],
+) -> list[dict]:
+    """Make the fitted members in `folders` one checkpoint in `run`, and evaluate it.
+
+    The temperature of their average is fitted on the validation clips, here or in the rehearsals.
+    """
+    weights = [content_hash(folder / checkpoint.WEIGHTS_NAME) for folder in folders]
+    claim(run, recipe, split, seed, data_sha256(utterances), members=" ".join(weights))
+    if (run / checkpoint.METRICS_NAME).exists():
+        return json.loads((run / checkpoint.METRICS_NAME).read_text())
+    loaded = [checkpoint.load(folder) for folder in folders]
+    choices, said = _take_over(rehearsals, run) if rehearsals else (None, {})
+    trained = [one.config.training for one in loaded]
+    config = CheckpointConfig(
+        model_name=checkpoint.ENSEMBLE,
+        model_args={},
+        features=recipe.features,
+        temperature=choices.temperature if choices else 1.0,
+        training={
+            **_told(recipe, split, seed),
+            **said,
+            "best_epoch": max(one["best_epoch"] for one in trained),
+            "n_epochs": max(one["n_epochs"] for one in trained),
+            "minutes": round(sum(one["minutes"] for one in trained), 1),
+        },
+        members=tuple(replace(one.config, golden=None) for one in loaded),
+        shares=recipe.shares,
+    )
+    model = nn.ModuleList(one.model for one in loaded)
+    if not choices:
+        checkpoint.save(run, model, config)
+        answers = predict_all(load_run(run), split.validation, split.fold, seed)
+        config = replace(config, temperature=_temperature([answers], [1.0]))
+    _save(run, model, config)
+    return evaluate_run(run)
+
+
+def _told(recipe: Recipe, split: Split, seed: int) -> dict:
+    """What config.json says of the training, whatever came of it."""
+    speakers = {
+        f"{part}_speakers": _public_speakers(utterances) for part, utterances in split.parts.items()
+    }
+    return {
+        "recipe": recipe.name,
+        "description": recipe.description,
+        "corpora": list(recipe.corpora),
+        "protocol": split.protocol,
+        "fold": split.fold,
+        "seed": seed,
+        **speakers,
+        "git_commit": git_commit(),
+    }
+
+
+def _save(run: Path, model: nn.Module, config: CheckpointConfig) -> None:
+    """Write the checkpoint with the answer that it gives to the golden clip."""
+    checkpoint.save(run, model, config)
+    golden = EmotionPipeline(checkpoint.load(run)).golden_answer()
+    checkpoint.save_config(run, replace(config, golden=golden))
+
+
+def _take_over(rehearsals: Sequence[Path], run: Path) -> tuple[loop.Choices, dict]:
+    """Join rehearsals' predictions; returns their choices and what config.json says of them.
+
+    Of several, the median number of epochs and the temperature that suits them together.
+    """
+    name = f"validation-{PREDICTIONS_NAME}"
+    configs = [checkpoint.load(folder).config for folder in rehearsals]
+    heard = [Predictions.load(folder / name) for folder in rehearsals]
+    Predictions.join(heard).save(run / name)
+    rates = max(map(loop.read_learning_rates, rehearsals), key=len)
+    speakers = {
+        part: sorted({name for c in configs for name in c.training[f"{part}_speakers"]})
+        for part in ("train", "validation")
+    }
+    temperatures = [c.temperature for c in configs]
+    return (
+        loop.Choices(
+            round(float(np.median([c.training["best_epoch"] for c in configs]))),
+            temperatures[0] if len(configs) == 1 else _temperature(heard, temperatures),
+            rates,
+        ),
+        {"refit": True, "rehearsal_speakers": speakers},
+    )
+
+
+def _temperature(answers: Sequence[Predictions], used: Sequence[float]) -> float:
+    """The temperature that suits all these answers, each of which was given at one of `used`."""
+    logits = [t * np.log(a.probabilities) for a, t in zip(answers, used, strict=True)]
+    labels = [a.labels for a in answers]
+    return loop.fit_temperature(
+        torch.from_numpy(np.concatenate(logits)), torch.from_numpy(np.concatenate(labels))
+    )
 
 
 def _public_speakers(utterances: Sequence[Utterance]) -> list[str]:
@@ -97,7 +301,10 @@ def load_run(run: Path) -> EmotionPipeline:
 
 
 def evaluate_run(run: Path) -> list[dict]:
-    """Judge the run's validation and test clips through the pipeline; write its metrics.json."""
+    """Judge the run's validation and test clips through the pipeline; write its metrics.json.
+
+    A refitted run has heard its validation speakers: its row about them is the rehearsal's.
+    """
     pipeline = load_run(run)
     training = pipeline.checkpoint.config.training
     utterances = load_corpora(training["corpora"])
@@ -106,26 +313,30 @@ def evaluate_run(run: Path) -> list[dict]:
     rows, judged = [], {}
     data = data_sha256(utterances)
     for part in ("validation", "test"):
-        if not split.parts[part]:
+        rehearsed = part == "validation" and "refit" in training
+        if rehearsed:
+            who = {u.stem: u for u in utterances}
+            judged[part] = Predictions.load(run / f"{part}-{PREDICTIONS_NAME}", who)
+        elif training[f"{part}_speakers"]:
+            judged[part] = predict_all(pipeline, split.parts[part], fold, seed)
+        else:
             continue
-        judged[part] = predict_all(pipeline, split.parts[part], fold, seed)
         rows.append(
             metrics_row(
                 judged[part],
                 training["protocol"],
                 training["recipe"],
-                "these-weights",
+                "recipe-crossval" if rehearsed else "these-weights",
                 part,
                 training["corpora"],
                 data,
                 best_epoch=training["best_epoch"],
                 n_epochs=training["n_epochs"],
                 minutes=training["minutes"],
+                n_parameters=sum(p.numel() for p in pipeline.checkpoint.model.parameters()),
             )
         )
-    last = rows[-1]
-    title = f"{last['recipe']}, {last['protocol']}, {last['part']}: UA {100 * last['ua']:.1f} %"
-    figures.confusion_matrix(np.array(last["confusion"]), title, run / "confusion_matrix.png")
+    evidence.draw(run, rows[-1], judged[rows[-1]["part"]])
     for part, predictions in judged.items():
         predictions.save(run / f"{part}-{PREDICTIONS_NAME}")
     write_rows(run / checkpoint.METRICS_NAME, rows)
@@ -144,35 +355,49 @@ def crossval(
     """Train and test every fold and seed, `n_jobs` at a time with one thread each.
 
     Finished folds are kept, interrupted ones go on. Writes metrics.json (one row for the
-    validation clips, one for the test clips), oof.npz and confusion_matrix.png into
-    `results/RECIPE/PROTOCOL`, where they are committed as evidence; not where only some `folds`
-    were asked for, which are no evidence for the protocol.
+    validation clips, one for the test clips), every clip's probabilities and pictures into
+    `results/RECIPE/PROTOCOL`, where they are committed as evidence; where only some `folds` were
+    asked for, into another folder and under another name (see `train.evidence`).
     """
+    if protocol in SPEAKER_DEPENDENT:
+        recipe = without_refit(recipe)
+    for member in recipe.members:
+        crossval(member, protocol, seeds, folds, runs, results, n_jobs)
     utterances = load_corpora(recipe.corpora)
     jobs = []
     for seed in seeds:
         store = FeatureStore(utterances, recipe.features, recipe.augment, seed)
         splits = make_splits(protocol, utterances, seed)
         jobs += [(split.fold, seed) for split in splits if not folds or split.fold in folds]
-        if seed == seeds[0]:
-            announce_cost(recipe, splits[0], store, n_runs=len(jobs) * len(seeds), n_jobs=n_jobs)
+        if seed == seeds[0] and not recipe.members:
+            n_runs = len(jobs) * (len(seeds) + recipe.train.refit)
+            announce_cost(recipe, splits[0], store, n_runs, n_jobs)
         del store
     base = runs / recipe.name / protocol
-    with ProcessPoolExecutor(n_jobs, get_context("spawn"), initializer=one_thread) as pool:
-        futures = {
-            pool.submit(fit_run, recipe, protocol, fold, seed, run_folder(base, fold, seed)): (
-                fold,
-                seed,
-            )
-            for fold, seed in jobs
-        }
-        for future in tqdm(as_completed(futures), "folds", len(futures)):
-            row = future.result()[-1]
-            fold, seed = futures[future]
-            tqdm.write(f"fold {fold}, seed {seed}: {row['part']} UA {100 * row['ua']:.1f} %")
     folders = [run_folder(base, fold, seed) for fold, seed in jobs]
-    out = results / recipe.name / protocol
-    return _collect(recipe, protocol, folders, utterances, None if folds else out)
+    pretraining = Pretraining(recipe) if recipe.pretrain.recipe else None
+    if pretraining:
+        for seed in seeds:
+            pretraining.store(seed)
+    with ProcessPoolExecutor(n_jobs, get_context("spawn"), initializer=one_thread) as pool:
+
+        def finish(fit: Callable, jobs: Sequence[tuple[int, int]], folders: list[Path]) -> None:
+            futures = {
+                pool.submit(fit, recipe, protocol, *job, run, runs=runs): job
+                for job, run in zip(jobs, folders, strict=True)
+            }
+            for future in tqdm(as_completed(futures), "folds", len(futures)):
+                row = future.result()[-1]
+                fold, seed = futures[future]
+                tqdm.write(f"fold {fold}, seed {seed}: {row['part']} UA {100 * row['ua']:.1f} %")
+
+        if pretraining:
+            list(pool.map(pretraining.fit, seeds, repeat(runs)))
+        if recipe.train.refit:
+            first = [job for job in jobs if job[1] == seeds[0]]
+            finish(rehearse, first, [rehearsal_folder(base, fold) for fold, _ in first])
+        finish(fit_run, jobs, folders)
+    return _collect(recipe, protocol, folders, utterances, results, len(splits))
 
 
 def _collect(
@@ -180,20 +405,24 @@ def _collect(
     protocol: str,
     folders: Sequence[Path],
     utterances: Sequence[Utterance],
-    out: Path | None,
+    results: Path,
+    n_folds: int,
 ) -> list[dict]:
-    """The folds' predictions -> recipe-crossval rows; with out-of-fold probabilities in `out`."""
+    """The folds' predictions -> recipe-crossval rows, written into `results` as evidence."""
     data = data_sha256(utterances)
     who = {u.stem: u for u in utterances}
     trained = [json.loads((f / checkpoint.METRICS_NAME).read_text())[-1] for f in folders]
-    rows = []
+    folds = [row["per_fold"][0]["fold"] for row in trained]
+    name = evidence.protocol_name(protocol, folds, n_folds)
+    rows, judged = [], {}
     for part in ("validation", "test"):
-        joined = Predictions.join(
-            [Predictions.load(f / f"{part}-{PREDICTIONS_NAME}", who) for f in folders]
-        )
+        files = [f / f"{part}-{PREDICTIONS_NAME}" for f in folders]
+        if recipe.train.refit and part == "validation":  # every seed has the rehearsal's
+            files = list(dict(zip(folds, files, strict=True)).values())
+        judged[part] = Predictions.join([Predictions.load(file, who) for file in files])
         row = metrics_row(
-            joined,
-            protocol,
+            judged[part],
+            name,
             recipe.name,
             "recipe-crossval",
             part,
@@ -201,15 +430,11 @@ def _collect(
             data,
             best_epochs=[row["best_epoch"] for row in trained],
             minutes=round(sum(row["minutes"] for row in trained), 1),
+            n_parameters=trained[0].get("n_parameters"),
+            **evidence.folds_judged(folds, n_folds),
         )
         rows.append(row)
-    if out is None:
-        return rows
-    out.mkdir(parents=True, exist_ok=True)
-    joined.save(out / "oof.npz")
-    title = f"{recipe.name}, {protocol}: UA {100 * rows[-1]['ua']:.1f} %"
-    figures.confusion_matrix(np.array(rows[-1]["confusion"]), title, out / "confusion_matrix.png")
-    write_rows(out / checkpoint.METRICS_NAME, rows)
+    evidence.write(results / recipe.name / name, rows, judged)
     return rows
 
 
@@ -223,10 +448,8 @@ def quotable_rows(run: Path, results: Path = RESULTS) -> list[dict]:
     loaded = load_run(run).checkpoint
     if not loaded.metrics:
         raise ValueError(f"{run} has no {checkpoint.METRICS_NAME}: run `python -m train evaluate`.")
-    rows = list(loaded.metrics)
-    for path in sorted((results / loaded.config.training["recipe"]).glob("*/metrics.json")):
-        rows += json.loads(path.read_text())
-    return rows
+    recipe = results / loaded.config.training["recipe"]
+    return evidence.quotable(loaded.metrics, recipe, loaded.revision)
 
 
 def announce_cost(
@@ -244,35 +467,9 @@ def announce_cost(
     )
 
 
-def run_folder(base: Path, fold: int, seed: int) -> Path:
-    """Where one fold's run lies."""
-    return base / f"fold-{fold}-seed-{seed}"
-
-
 def choose_fold(splits: Sequence[Split], fold: int) -> Split:
     """The fold of that number, counted from 1; ValueError where there is none."""
     for split in splits:
         if split.fold == fold:
             return split
     raise ValueError(f"{splits[0].protocol} has folds 1 to {len(splits)}, not {fold}.")
-
-
-def _claim(run: Path, recipe: Recipe, split: Split, seed: int, data: str) -> None:
-    """Write what the run is into its folder, or refuse a folder that holds another one."""
-    run.mkdir(parents=True, exist_ok=True)
-    what = {
-        "recipe": asdict(recipe),
-        "protocol": split.protocol,
-        "fold": split.fold,
-        "seed": seed,
-        "data_sha256": data,
-    }
-    text = json.dumps(what, indent=2, default=str)
-    path = run / WHAT_NAME
-    if not path.exists():
-        path.write_text(text)
-    elif path.read_text() != text:
-        raise ValueError(
-            f"{run} holds a run of another recipe, split or state of the data: choose another "
-            "--output, or delete it."
-        )

@@ -1,0 +1,77 @@
+"""One set of weights on corpora that it never heard: other people, sentences, rooms, languages."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ser.checkpoint import METRICS_NAME
+from ser.labels import LABELS
+from ser.pipeline import EmotionPipeline
+from train import evaluate, metrics
+from train.corpora import Utterance, data_sha256, load_corpora
+from train.evaluate import Predictions, predict_all
+from train.runs import RESULTS, load_run
+
+CROSS_CORPUS = "cross-corpus"
+
+
+def cross_corpus(run: Path, corpora: Sequence[str], results: Path = RESULTS) -> list[dict]:
+    """Judge the clips of each other corpus; a row for each into results/RECIPE/cross-corpus.
+
+    Clips of an emotion outside the eight are left out. A row's figures allow all eight answers;
+    `ua_restricted` and `wa_restricted` choose among the corpus's own emotions. Rows name the
+    weights they are about; rows of other weights are replaced. Raises ValueError where a speaker
+    was heard in training.
+    """
+    pipeline = load_run(run)
+    training = pipeline.checkpoint.config.training
+    rows = []
+    for name in corpora:
+        clips = [u for u in load_corpora([name]) if u.emotion in LABELS]
+        check_unheard(training, name, clips)
+        judged = predict_all(pipeline, clips, training["fold"], training["seed"])
+        rows.append(_row(pipeline, name, judged, data_sha256(clips)))
+    path = results / training["recipe"] / CROSS_CORPUS / METRICS_NAME
+    kept = json.loads(path.read_text()) if path.exists() else []
+    kept = [
+        row
+        for row in kept
+        if row["weights"] == pipeline.checkpoint.revision and row["tested_on"] not in corpora
+    ]
+    evaluate.write_rows(path, sorted(kept + rows, key=lambda row: row["tested_on"]))
+    return rows
+
+
+def check_unheard(training: dict, name: str, clips: Sequence[Utterance]) -> None:
+    """ValueError where the weights were fitted or stopped on a corpus or speaker of the clips."""
+    heard = {s for part in ("train", "validation") for s in training.get(f"{part}_speakers", ())}
+    known = sorted(heard & {u.speaker for u in clips})
+    if name in training["corpora"] or known:
+        raise ValueError(
+            f"These weights have heard {name} ({', '.join(known[:3]) or 'its speakers'}): what "
+            "they score there says nothing about other people."
+        )
+
+
+def _row(pipeline: EmotionPipeline, name: str, p: Predictions, data: str) -> dict:
+    training = pipeline.checkpoint.config.training
+    among = metrics.restricted(p.labels, p.probabilities)
+    return evaluate.metrics_row(
+        p,
+        CROSS_CORPUS,
+        training["recipe"],
+        "these-weights",
+        "test",
+        training["corpora"],
+        data,
+        tested_on=name,
+        classes=[LABELS[k] for k in np.unique(p.labels)],
+        ua_restricted=round(metrics.ua(p.labels, among), 5),
+        wa_restricted=round(metrics.wa(p.labels, among), 5),
+        ua_restricted_ci95=[
+            round(x, 5) for x in metrics.bootstrap_ci95(p.labels, among, p.speakers)
+        ],
+        weights=pipeline.checkpoint.revision,
+    )

@@ -1,0 +1,144 @@
+"""What rooms, microphones and lines do to a voice. Explicit parameters, nothing is drawn here.
+
+Every function takes a waveform (n_samples,) at 16 kHz, full scale 1, and returns another of the
+same length, float32.
+"""
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+import soundfile
+import soxr
+from scipy.signal import butter, fftconvolve, sosfilt
+
+from ser.audio import SAMPLE_RATE
+
+FRAME_MS = 20
+ACTIVE_DB = 25.0  # speech is what lies no further than this under the loudest frame
+TILT_PIVOT_HZ = 1000.0
+TILT_LOWEST_HZ = 62.5  # below, the tilt stays as it is here: rumble is not blown up
+TELEPHONE_HZ = (300.0, 3400.0)  # ITU-T G.712
+TELEPHONE_RATE = 8000  # Hz
+MU = 255  # ITU-T G.711
+MAX_REFLECTIONS = 30  # of one sound on its way: enough for 0.5 s in a living room
+CODECS = {
+    "opus": ("OGG", "OPUS"),
+    "mp3": ("MP3", "MPEG_LAYER_III"),
+}  # as soundfile names them
+
+
+def gain(waveform: np.ndarray, gain_db: float) -> np.ndarray:
+    """Louder or quieter; what passes full scale is clipped, as a recorder clips it."""
+    return np.clip(waveform * 10 ** (gain_db / 20), -1, 1).astype(np.float32)
+
+
+def add_noise(waveform: np.ndarray, noise: np.ndarray, snr_db: float) -> np.ndarray:
+    """Lay `noise` (n_samples,) under the voice, `snr_db` below the level of its speech.
+
+    Silence, on either side, leaves the waveform as it is.
+    """
+    noise_rms = float(np.sqrt(np.mean(np.square(noise, dtype=np.float64))))
+    if noise_rms == 0:
+        return waveform.astype(np.float32)
+    wanted_rms = active_rms(waveform) * 10 ** (-snr_db / 20)
+    return (waveform + wanted_rms / noise_rms * noise).astype(np.float32)
+
+
+def active_rms(waveform: np.ndarray) -> float:
+    """RMS of the 20 ms frames that hold speech, so that pauses do not make a voice quieter.
+
+    A simple form of the active speech level of ITU-T P.56.
+    """
+    n_frame = SAMPLE_RATE * FRAME_MS // 1000
+    padded = np.pad(waveform.astype(np.float64), (0, -len(waveform) % n_frame))
+    power = np.square(padded).reshape(-1, n_frame).mean(axis=1)
+    return float(np.sqrt(power[power >= power.max() * 10 ** (-ACTIVE_DB / 10)].mean()))
+
+
+def tilt(waveform: np.ndarray, db_per_octave: float) -> np.ndarray:
+    """Brighten (above 0) or darken the sound around 1 kHz; its RMS stays the same."""
+    spectrum = np.fft.rfft(waveform.astype(np.float64), n=2 * len(waveform))  # no wrap-around
+    hz = np.fft.rfftfreq(2 * len(waveform), 1 / SAMPLE_RATE)
+    octaves = np.log2(np.maximum(hz, TILT_LOWEST_HZ) / TILT_PIVOT_HZ)
+    tilted = np.fft.irfft(spectrum * 10 ** (db_per_octave * octaves / 20))[: len(waveform)]
+    before, after = (np.sqrt(np.mean(np.square(x))) for x in (waveform.astype(np.float64), tilted))
+    return (tilted * (before / after if after > 0 else 1.0)).astype(np.float32)
+
+
+def telephone(waveform: np.ndarray) -> np.ndarray:
+    """A fixed-line call: 300 to 3400 Hz, sampled at 8 kHz, eight bits by the mu-law."""
+    band = butter(4, TELEPHONE_HZ, btype="bandpass", fs=SAMPLE_RATE, output="sos")
+    sent = soxr.resample(sosfilt(band, waveform.astype(np.float64)), SAMPLE_RATE, TELEPHONE_RATE)
+    sent = np.clip(sent, -1, 1)
+    compressed = np.sign(sent) * np.log1p(MU * np.abs(sent)) / np.log1p(MU)
+    code = np.round((compressed + 1) / 2 * MU)
+    decoded = 2 * code / MU - 1
+    heard = np.sign(decoded) * np.expm1(np.abs(decoded) * np.log1p(MU)) / MU
+    back = soxr.resample(heard, TELEPHONE_RATE, SAMPLE_RATE)
+    return np.pad(back, (0, max(0, len(waveform) - len(back))))[: len(waveform)].astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Room:
+    """A box, where the speaker and the microphone stand in it, and how long it rings.
+
+    Places are shares of length, width and height; `rt60_s` is the time in which an echo falls by
+    60 dB (Sabine).
+    """
+
+    size_m: tuple[float, float, float]
+    speaker: tuple[float, float, float]
+    microphone: tuple[float, float, float]
+    rt60_s: float
+
+
+def reverberate(waveform: np.ndarray, room: Room) -> np.ndarray:
+    """Hear the voice in a room, by the image-source method (Allen & Berkley, 1979).
+
+    The sound that comes straight stays where it was in time, and the RMS what it was. A room too
+    large to be as dead as `rt60_s` asks is as dead as a room can be.
+    """
+    import pyroomacoustics  # which takes a second, and few recipes need it
+
+    size = np.array(room.size_m)
+    try:
+        absorption, order = pyroomacoustics.inverse_sabine(room.rt60_s, size)
+    except ValueError:
+        absorption, order = 1.0, 0
+    box = pyroomacoustics.ShoeBox(
+        size,
+        fs=SAMPLE_RATE,
+        materials=pyroomacoustics.Material(absorption),
+        max_order=min(order, MAX_REFLECTIONS),
+    )
+    box.add_source(size * room.speaker)
+    box.add_microphone(size * room.microphone)
+    box.compute_rir()
+    response = box.rir[0][0]
+    way_m = np.linalg.norm(size * (np.array(room.speaker) - room.microphone))
+    delay = pyroomacoustics.constants.get("frac_delay_length") // 2
+    direct = delay + round(way_m / pyroomacoustics.constants.get("c") * SAMPLE_RATE)
+    heard = fftconvolve(waveform.astype(np.float64), response)[direct : direct + len(waveform)]
+    before, after = (np.sqrt(np.mean(np.square(x, dtype=np.float64))) for x in (waveform, heard))
+    return (heard * (before / after if after > 0 else 1.0)).astype(np.float32)
+
+
+def lossy(waveform: np.ndarray, codec: str, compression: float) -> np.ndarray:
+    """Encode and decode with a codec of `CODECS`.
+
+    `compression` is soundfile's, from 0, the least, to 0.99.
+    """
+    file_format, subtype = CODECS[codec]
+    file = io.BytesIO()
+    soundfile.write(
+        file,
+        np.clip(waveform, -1, 1),
+        SAMPLE_RATE,
+        format=file_format,
+        subtype=subtype,
+        compression_level=compression,
+    )
+    file.seek(0)
+    decoded, _ = soundfile.read(file, dtype="float32")
+    return np.pad(decoded, (0, max(0, len(waveform) - len(decoded))))[: len(waveform)]

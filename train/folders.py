@@ -1,0 +1,57 @@
+"""Where runs lie, and the file that says what each of them is."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from train.recipe import Recipe
+from train.splits import Split
+
+WHAT_NAME = "run.json"
+
+
+def run_folder(base: Path, fold: int, seed: int) -> Path:
+    """Where one fold's run lies."""
+    return base / f"fold-{fold}-seed-{seed}"
+
+
+def rehearsal_folder(base: Path, fold: int) -> Path:
+    """Where one fold's rehearsal lies."""
+    return base / f"fold-{fold}-rehearsal"
+
+
+def pretraining_folder(runs: Path, recipe: Recipe, seed: int) -> Path:
+    """Where the fit of a recipe that others start from lies."""
+    return runs / recipe.name / "pretrain" / f"seed-{seed}"
+
+
+def claim(run: Path, recipe: Recipe, split: Split, seed: int, data: str, **more: str) -> None:
+    """Write what the run is into its folder, or refuse a folder that holds another one.
+
+    Raises ValueError for a folder of another recipe, split or seed, or of another state of the
+    data, or with another of the things named in `more`.
+    """
+    run.mkdir(parents=True, exist_ok=True)
+    what = {
+        "recipe": asdict(recipe),
+        "protocol": split.protocol,
+        "fold": split.fold,
+        "seed": seed,
+        "data_sha256": data,
+        **more,
+    }
+    text = json.dumps(what, indent=2, default=str)
+    path = run / WHAT_NAME
+    if not path.exists():
+        path.write_text(text)
+    elif path.read_text() != text:
+        raise ValueError(
+            f"{run} holds a run of another recipe, split or state of the data: choose another "
+            "--output, or delete it."
+        )
+
+
+def claimed_seed(run: Path) -> int | None:
+    """The seed of the run that a folder holds; None where it holds none."""
+    path = run / WHAT_NAME
+    return json.loads(path.read_text())["seed"] if path.exists() else None

@@ -1,0 +1,172 @@
+"""results/ladder.toml: the way from the founding recipe to the best one, and its table.
+
+The file names recipes in order, each with one sentence on what changed; their figures come from
+results/. Recipes that were measured on some folds only, because they fell behind, have a table of
+their own, beside the founding recipe on the same folds; `[tried]` says what they changed.
+"""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from train import evidence, tables
+
+PRIMARY = "emobox-6fold"
+FOUNDING = "founding"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One recipe and what it changed; `folder` holds its figures, of all folds or of some."""
+
+    recipe: str
+    what: str
+    folder: Path
+
+    @property
+    def rows(self) -> dict[str, dict]:
+        """Its metrics rows by part."""
+        return {row["part"]: row for row in evidence.read_rows(self.folder)}
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """The steps in order, the recipe that is called the best one, and what others `tried`."""
+
+    steps: tuple[Step, ...]
+    best: str
+    tried: dict[str, str]
+
+    @property
+    def chosen(self) -> list[str]:
+        """The founding recipe and the best one: those that are told about in detail."""
+        return list(dict.fromkeys([FOUNDING, self.best]))
+
+
+def load_ladder(results: Path) -> Ladder:
+    """Read ladder.toml; ValueError for a step without figures, or a best that is not measured."""
+    with (results / "ladder.toml").open("rb") as file:
+        values = tomllib.load(file)
+    steps = tuple(
+        Step(step["recipe"], step["what"], _folder(results, step["recipe"]))
+        for step in values["step"]
+    )
+    best = values.get("best", steps[-1].recipe)
+    if not (results / best / PRIMARY).is_dir():
+        raise ValueError(f"The best recipe, {best}, was not measured on {PRIMARY}.")
+    return Ladder(steps, best, values.get("tried", {}))
+
+
+def _folder(results: Path, recipe: str) -> Path:
+    """Figures of all folds, else of the most that there are."""
+    whole = results / recipe / PRIMARY
+    if whole.is_dir():
+        return whole
+    some = sorted((results / recipe).glob(f"{PRIMARY}-folds-*"), key=lambda path: len(path.name))
+    if not some:
+        raise ValueError(f"ladder.toml names {recipe}, and {results} holds no figures of it.")
+    return some[-1]
+
+
+def ladder_lines(ladder: Ladder) -> list[str]:
+    """One line a step: figures, gain over the step before, evidence and cost."""
+    header = ["recipe", "what changed", "validation UA, %", "test UA, % (95 % interval)"]
+    header += ["gain over the line before, points", "seeds", "folds", "minutes a training"]
+    header += ["parameters"]
+    before: list[Step | None] = [None, *ladder.steps[:-1]]
+    return tables.markdown(
+        header, [_step_cells(*pair) for pair in zip(before, ladder.steps, strict=True)]
+    )
+
+
+def _step_cells(before: Step | None, step: Step) -> list[object]:
+    rows = step.rows
+    test = rows["test"]
+    return [
+        step.recipe,
+        step.what,
+        tables.percent(rows["validation"]["ua"]) if "validation" in rows else "–",
+        tables.ua(test),
+        "–" if before is None else _gain(before.folder, step.folder, "test"),
+        len(test["seeds"]),
+        _folds(test),
+        _minutes(test),
+        _parameters(test.get("n_parameters")),
+    ]
+
+
+def _gain(before: Path, after: Path, part: str) -> str:
+    """Paired by actor where both have their predictions, else the plain difference."""
+    try:
+        found = evidence.compare(before, after, part)
+    except ValueError:
+        return f"{tables.points(_shared_difference(before, after, part))} (not paired)"
+    return tables.gain(found.ua, found.low, found.high)
+
+
+def _shared_difference(before: Path, after: Path, part: str) -> float:
+    """Mean UA of the folds that both judged, one minus the other."""
+    sides = []
+    for folder in (before, after):
+        (row,) = (row for row in evidence.read_rows(folder) if row["part"] == part)
+        sides.append({fold["fold"]: [] for fold in row["per_fold"]})
+        for fold in row["per_fold"]:
+            sides[-1][fold["fold"]].append(fold["ua"])
+    shared = sides[0].keys() & sides[1].keys()
+    return float(np.mean([np.mean(sides[1][f]) - np.mean(sides[0][f]) for f in shared]))
+
+
+def _folds(row: dict) -> str:
+    n_folds = len({fold["fold"] for fold in row["per_fold"]})
+    return f"**{n_folds} of {row['n_folds']}**" if "folds" in row else f"all {n_folds}"
+
+
+def _minutes(row: dict) -> str:
+    minutes = row.get("minutes")
+    return "–" if minutes is None else f"{minutes / len(row['per_fold']):.1f}"
+
+
+def _parameters(n: int | None) -> str:
+    return "–" if n is None else f"{n:,}"
+
+
+def partial_folders(results: Path) -> list[Path]:
+    """Figures of some folds of the primary protocol, by recipe."""
+    return sorted(results.glob(f"*/{PRIMARY}-folds-*"))
+
+
+def partial_lines(results: Path, ladder: Ladder) -> list[str]:
+    """What fell behind on some folds, beside the founding recipe on the same folds."""
+    what = {step.recipe: step.what for step in ladder.steps} | ladder.tried
+    founding = results / FOUNDING / PRIMARY
+    header = ["recipe", "what changed", "folds", "seeds", "validation UA, %", "test UA, %"]
+    header += ["against founding, same folds: validation", "test, points (95 % interval)"]
+    cells = []
+    for folder in partial_folders(results):
+        rows = {row["part"]: row for row in evidence.read_rows(folder)}
+        test = rows["test"]
+        if (results / test["recipe"] / PRIMARY).is_dir():
+            continue  # the whole protocol says more
+        cells.append(
+            [
+                test["recipe"],
+                what.get(test["recipe"], ""),
+                ", ".join(map(str, test["folds"])) + f" of {test['n_folds']}",
+                len(test["seeds"]),
+                tables.percent(rows["validation"]["ua"]),
+                tables.percent(test["ua"]),
+                *(_gain(founding, folder, part) for part in ("validation", "test")),
+            ]
+        )
+    return tables.markdown(header, cells) if cells else []
+
+
+def opened_lines(results: Path) -> list[str]:
+    """Say for how many recipes the test folds were opened: each look may flatter the best one."""
+    whole = sorted(path.parent.name for path in results.glob(f"*/{PRIMARY}/"))
+    some = sorted({path.parent.name for path in partial_folders(results)} - set(whole))
+    said = f"Recipes whose test folds of `{PRIMARY}` were opened ({len(whole) + len(some)}): "
+    said += ", ".join([*whole, *(f"{name} (some folds)" for name in some)])
+    return [said + "."]

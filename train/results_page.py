@@ -1,0 +1,294 @@
+"""docs/results.md: every figure that is committed, with what it may be compared with."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ser.labels import LABELS
+from train import evidence, tables
+from train.corpora import CORPORA
+from train.cross_corpus import CROSS_CORPUS
+from train.ladder import (
+    FOUNDING,
+    PRIMARY,
+    Ladder,
+    ladder_lines,
+    load_ladder,
+    opened_lines,
+    partial_lines,
+)
+from train.robustness import ROBUSTNESS_NAME, more_brittle
+from train.splits import SPEAKER_DEPENDENT
+
+HEAD = """# Results
+
+Made from the files in `results/` by `python -m train report`; nothing here is typed by hand. UA is
+the unweighted average recall, the mean over the emotions of the share recognised (chance is 12.5 %
+where there are eight); WA is the accuracy. Intervals are 95 %, bootstrapped over speakers; `±` is
+the standard deviation over seeds. What was tried and did not help is in
+[experiments.md](experiments.md).
+
+## What the protocols mean
+
+- `emobox-6fold`, the primary one: RAVDESS speech, eight emotions, six folds of four test actors
+  whom the model has never heard. Four other actors of each fold validate: every choice (epochs,
+  temperature, which idea is kept) is made on them.
+- `luna-5fold`: the same with five folds of other actors.
+- `random-70-15-15`: clips drawn at random, so every actor is on both sides: *speaker-dependent*,
+  comparable to the founding report only, and 10 to 20 points too high for a new voice.
+- `ship-20-4`: twenty actors train and four stop the model that is shipped; none is left to test it.
+- `cross-corpus`: all clips of a corpus that the weights never heard: other people, sentences,
+  rooms, often another language. That is nearest to what a visitor sends.
+- A name that ends in `-folds-1-2` is about these folds alone, and is never the protocol's figure.
+"""
+
+
+def page_lines(results: Path) -> list[str]:
+    """Every line of docs/results.md."""
+    ladder = load_ladder(results)
+    recipes = ladder.chosen
+    rows = {name: _test_row(results / name / PRIMARY) for name in recipes}
+    parts: list[tuple[str, list[str]]] = [
+        ("From the founding recipe to the best", _ladder_part(results, ladder)),
+        ("Measured on some folds only", partial_lines(results, ladder)),
+        ("Other protocols", _other_lines(results)),
+        ("By emotion", _side_by_side(rows, "per_class", "emotion, recall in %", LABELS)),
+        ("By sex", _side_by_side(rows, "per_sex", "sex, UA in %")),
+        ("By actor", _side_by_side(rows, "per_speaker", "actor, UA in %")),
+        ("Most frequent mistakes", _pair_lines(rows)),
+        ("Calibration", _calibration_lines(rows)),
+        ("When unsure answers are withheld", _coverage_lines(rows)),
+        ("Other sound", _robustness_lines(results, recipes)),
+        ("Other corpora", _cross_corpus_part(cross_corpus_rows(results, recipes))),
+    ]
+    lines = HEAD.splitlines()
+    for title, part in parts:
+        if part:
+            lines += ["", f"## {title}", "", *part]
+    return lines
+
+
+def _test_row(folder: Path) -> dict:
+    (row,) = (row for row in evidence.read_rows(folder) if row["part"] == "test")
+    return row
+
+
+def _ladder_part(results: Path, ladder: Ladder) -> list[str]:
+    return [
+        f"On `{PRIMARY}`. A gain is paired: both recipes on the same actors, drawn together, so a",
+        "voice that is hard for both cancels. Minutes are those of one training of one fold.",
+        "",
+        *ladder_lines(ladder),
+        "",
+        *opened_lines(results),
+    ]
+
+
+def _other_lines(results: Path) -> list[str]:
+    """Whole protocols beside the primary one."""
+    rows = [
+        row
+        for path in sorted(results.glob("*/*/metrics.json"))
+        for row in evidence.read_rows(path.parent)
+        if row["protocol"] not in (PRIMARY, CROSS_CORPUS) and "folds" not in row
+    ]
+    return figure_lines(rows) if rows else []
+
+
+def figure_lines(rows: Sequence[dict], note: Callable[[dict], str] = lambda row: "") -> list[str]:
+    """One line a row: protocol (and what `note` says of it), clips, seeds and the main figures."""
+    header = ["recipe", "protocol", "clips judged", "seeds", "UA, % (95 % interval)", "WA, %"]
+    header += ["macro-F1, %", "ECE (95 % of perfect models: under)", "NLL"]
+    return tables.markdown(
+        header,
+        [
+            [
+                row["recipe"],
+                protocol_words(row["protocol"]) + note(row),
+                f"{row['part']}, {row['n_clips']}",
+                len(row["seeds"]),
+                tables.ua(row),
+                tables.percent(row["wa"]),
+                tables.percent(row["macro_f1"]),
+                tables.ece(row),
+                f"{row['nll']:.2f}",
+            ]
+            for row in rows
+        ],
+    )
+
+
+def protocol_words(protocol: str) -> str:
+    """Its name, with a warning where speakers are on both sides."""
+    return protocol + (" (*speaker-dependent*)" if protocol in SPEAKER_DEPENDENT else "")
+
+
+def _side_by_side(
+    rows: dict[str, dict], key: str, title: str, order: Sequence[str] | None = None
+) -> list[str]:
+    names = order or list(next(iter(rows.values()))[key])
+    return tables.markdown(
+        [title, *rows],
+        [[name, *(tables.percent(row[key][name]) for row in rows.values())] for name in names],
+    )
+
+
+def _pair_lines(rows: dict[str, dict]) -> list[str]:
+    return tables.markdown(
+        ["recipe", "intended", "answer", "share of the intended, %"],
+        [
+            [name, pair["intended"], pair["answer"], tables.percent(pair["share"])]
+            for name, row in rows.items()
+            for pair in row["confusion_pairs"]
+        ],
+    )
+
+
+def _calibration_lines(rows: dict[str, dict]) -> list[str]:
+    pictures = [
+        f"![{what} of {name}](../results/{name}/{PRIMARY}/{file})"
+        for name in rows
+        for what, file in (("Calibration", "reliability.png"), ("Coverage", "coverage.png"))
+    ]
+    return [
+        "The temperature comes from validation predictions alone. ECE has 15 bins and is pooled",
+        "over the folds of a seed, then averaged over the seeds; 95 % of perfectly calibrated",
+        "models with the same confidences stay under the figure beside it.",
+        "",
+        *tables.markdown(
+            ["recipe", "ECE", "95 % of perfect models: under", "NLL", "Brier score"],
+            [
+                [
+                    name,
+                    f"{row['ece']:.3f}",
+                    f"{row['ece_floor95']:.3f}",
+                    f"{row['nll']:.3f}",
+                    f"{row['brier']:.3f}",
+                ]
+                for name, row in rows.items()
+            ],
+        ),
+        "",
+        *pictures,
+    ]
+
+
+def _coverage_lines(rows: dict[str, dict]) -> list[str]:
+    shares = list(next(iter(rows.values()))["coverage"])
+    cells = [
+        [
+            f"{100 * float(share):.0f}",
+            *(tables.percent(r["coverage"][share]) for r in rows.values()),
+        ]
+        for share in shares
+    ]
+    cells.append(
+        ["mean over all shares", *(tables.percent(r["coverage_area"]) for r in rows.values())]
+    )
+    return [
+        "Accuracy, in percent, when only the surest answers are given.",
+        "",
+        *tables.markdown(["answers given, %", *rows], cells),
+    ]
+
+
+def _robustness_lines(results: Path, recipes: Sequence[str]) -> list[str]:
+    """What answers do under other conditions, and whether the best recipe is more brittle."""
+    found = [
+        json.loads(path.read_text())
+        for recipe in recipes
+        for path in sorted((results / recipe).glob(f"*/{ROBUSTNESS_NAME}"))
+    ]
+    if not found:
+        return []
+    header = ["recipe", "protocol", "clips", "condition", "answers that stay, %", "UA before, %"]
+    header += ["UA changed by, points (95 % interval)"]
+    lines = tables.markdown(
+        header,
+        [
+            [
+                row["recipe"],
+                protocol_words(row["protocol"]),
+                f"{row['part']}, {row['n_clips']}",
+                row["condition"],
+                tables.percent(row["unchanged"]),
+                tables.percent(row["ua_before"]),
+                tables.gain(row["ua_change"], *row["ua_change_ci95"]),
+            ]
+            for rows in found
+            for row in rows
+        ],
+    )
+    primary = {rows[0]["recipe"]: rows for rows in found if rows[0]["protocol"] == PRIMARY}
+    if set(primary) != set(recipes) or len(recipes) < 2:
+        return lines
+    worse = more_brittle(primary[recipes[-1]], primary[FOUNDING])
+    verdict = "under none of these" if not worse else "under: " + "; ".join(worse)
+    return [
+        *lines,
+        "",
+        f"{recipes[-1]} loses more UA, or changes more answers, than {FOUNDING} {verdict}.",
+    ]
+
+
+def _cross_corpus_part(rows: Sequence[dict]) -> list[str]:
+    if not rows:
+        return []
+    return [
+        "Every clip of an emotion that is one of the eight, once with all eight answers allowed",
+        "and once with the answer among the corpus's own emotions. An interval over few speakers",
+        "(TESS has two) says little. ECE tells how far the confidence can be trusted there.",
+        "",
+        *cross_corpus_lines(rows),
+        "",
+        *tables.markdown(
+            [
+                "recipe",
+                "tested on",
+                "WA, %",
+                "ECE (95 % of perfect models: under)",
+                "by sex, UA in %",
+            ],
+            [
+                [
+                    row["recipe"],
+                    CORPORA[row["tested_on"]].title,
+                    tables.percent(row["wa"]),
+                    tables.ece(row),
+                    ", ".join(f"{k} {tables.percent(v)}" for k, v in row["per_sex"].items()),
+                ]
+                for row in rows
+            ],
+        ),
+    ]
+
+
+def cross_corpus_rows(results: Path, recipes: Sequence[str]) -> list[dict]:
+    """Rows of these recipes' weights on corpora that they never heard."""
+    folders = [results / recipe / CROSS_CORPUS for recipe in recipes]
+    return [row for folder in folders if folder.is_dir() for row in evidence.read_rows(folder)]
+
+
+def cross_corpus_lines(rows: Sequence[dict]) -> list[str]:
+    """One line a set of weights and corpus; none where nothing was measured."""
+    header = ["recipe", "trained on", "tested on", "language", "clips, speakers, emotions"]
+    header += [
+        "UA of eight answers, % (95 % interval)",
+        "UA among its emotions, %",
+        "chance there, %",
+    ]
+    cells = [
+        [
+            row["recipe"],
+            ", ".join(CORPORA[name].title for name in row["corpora"]),
+            CORPORA[row["tested_on"]].title,
+            CORPORA[row["tested_on"]].language,
+            f"{row['n_clips']}, {row['n_speakers']}, {len(row['classes'])}",
+            tables.ua(row),
+            f"{tables.percent(row['ua_restricted'])} "
+            f"({tables.interval(*row['ua_restricted_ci95'])})",
+            tables.percent(1 / len(row["classes"])),
+        ]
+        for row in rows
+    ]
+    return tables.markdown(header, cells) if cells else []

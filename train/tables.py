@@ -1,0 +1,41 @@
+"""Figures as Markdown: shares between 0 and 1 come in, percent and points go out."""
+
+from collections.abc import Sequence
+
+
+def markdown(header: Sequence[object], rows: Sequence[Sequence[object]]) -> list[str]:
+    """Lines of a table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return ["| " + " | ".join(map(str, line)) + " |" for line in lines]
+
+
+def percent(share: float) -> str:
+    """0.5012 -> 50.1."""
+    return f"{100 * share:.1f}"
+
+
+def points(difference: float) -> str:
+    """-0.0123 -> -1.2; the sign is always there."""
+    return f"{100 * difference:+.1f}"
+
+
+def interval(low: float, high: float) -> str:
+    """Two shares, in percent."""
+    return f"{percent(low)} to {percent(high)}"
+
+
+def gain(difference: float, low: float, high: float) -> str:
+    """A difference with its interval, in points."""
+    return f"{points(difference)} ({points(low)} to {points(high)})"
+
+
+def ua(row: dict) -> str:
+    """UA of a metrics row: spread over seeds where there are several, interval over speakers."""
+    spread = "" if row.get("ua_std_seeds") is None else f" ± {percent(row['ua_std_seeds'])}"
+    return f"{percent(row['ua'])}{spread} ({interval(*row['ci95'])})"
+
+
+def ece(row: dict) -> str:
+    """ECE of a metrics row, and what 95 % of perfectly calibrated models stay under."""
+    floor = f" ({row['ece_floor95']:.3f})" if "ece_floor95" in row else ""
+    return f"{row['ece']:.3f}{floor}"
