@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-corpora bench clean
+.PHONY: demo test test-corpora verify-results bench clean
 
 demo: $(VENV)/.demo  ## start the app with the embedded model
 	PYTHONUNBUFFERED=1 $(BIN)/python app.py
@@ -15,6 +15,9 @@ test: $(VENV)/.test  ## linter and tests
 
 test-corpora: $(VENV)/.test  ## read every clip under SER_DATA (some minutes)
 	$(BIN)/python -m pytest -m slow
+
+verify-results: $(VENV)/.test  ## a fold's figures of the kept recipes, anew from the audio
+	$(BIN)/python -m train verify
 
 bench: $(VENV)/.test  ## speed and memory -> benchmarks/*.json
 	$(BIN)/python -m benchmarks.serving
