@@ -9,6 +9,7 @@ from ser.labels import LABELS
 from train import tables
 from train.corpora import CORPORA
 from train.cross_corpus import CROSS_CORPUS
+from train.pretrain import heard_before
 from train.results_page import cross_corpus_lines
 from train.splits import MEASURED, SPEAKER_DEPENDENT
 
@@ -53,7 +54,12 @@ def _eval_results(row: dict) -> list[EvalResult]:
 
 def _text(repo: str, loaded: Checkpoint, rows: Sequence[dict]) -> str:
     config, training = loaded.config, loaded.config.training
-    corpora = "\n".join(f"- {_corpus(name)}" for name in training["corpora"])
+    corpora = "\n".join(
+        [
+            *(f"- {_corpus(name)}" for name in training["corpora"]),
+            *(f"- {_corpus(name)} (before)" for name in heard_before(config, "corpora")),
+        ]
+    )
     elsewhere = [row for row in rows if row["protocol"] == CROSS_CORPUS]
     at_home = [row for row in rows if row["protocol"] != CROSS_CORPUS]
     main = _row_to_detail(at_home)

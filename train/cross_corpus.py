@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ser.checkpoint import METRICS_NAME
+from ser.checkpoint import METRICS_NAME, CheckpointConfig
 from ser.labels import LABELS
 from ser.pipeline import EmotionPipeline
 from train import evaluate, metrics
 from train.corpora import Utterance, data_sha256, load_corpora
 from train.evaluate import Predictions, predict_all
+from train.pretrain import heard_before
 from train.runs import RESULTS, load_run
 
 CROSS_CORPUS = "cross-corpus"
@@ -26,11 +27,12 @@ def cross_corpus(run: Path, corpora: Sequence[str], results: Path = RESULTS) -> 
     was heard in training.
     """
     pipeline = load_run(run)
-    training = pipeline.checkpoint.config.training
+    config = pipeline.checkpoint.config
+    training = config.training
     rows = []
     for name in corpora:
         clips = [u for u in load_corpora([name]) if u.emotion in LABELS]
-        check_unheard(training, name, clips)
+        check_unheard(config, name, clips)
         judged = predict_all(pipeline, clips, training["fold"], training["seed"])
         rows.append(_row(pipeline, name, judged, data_sha256(clips)))
     path = results / training["recipe"] / CROSS_CORPUS / METRICS_NAME
@@ -44,11 +46,12 @@ def cross_corpus(run: Path, corpora: Sequence[str], results: Path = RESULTS) -> 
     return rows
 
 
-def check_unheard(training: dict, name: str, clips: Sequence[Utterance]) -> None:
+def check_unheard(config: CheckpointConfig, name: str, clips: Sequence[Utterance]) -> None:
     """ValueError where the weights were fitted or stopped on a corpus or speaker of the clips."""
+    training = config.training
     heard = {s for part in ("train", "validation") for s in training.get(f"{part}_speakers", ())}
-    known = sorted(heard & {u.speaker for u in clips})
-    if name in training["corpora"] or known:
+    known = sorted((heard | set(heard_before(config, "speakers"))) & {u.speaker for u in clips})
+    if name in (*training["corpora"], *heard_before(config, "corpora")) or known:
         raise ValueError(
             f"These weights have heard {name} ({', '.join(known[:3]) or 'its speakers'}): what "
             "they score there says nothing about other people."

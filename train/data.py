@@ -28,7 +28,6 @@ from train.targets import Targets
 N_WORKERS = os.cpu_count() or 1
 CLIPS_WORTH_PROCESSES = 500  # starting processes takes seconds
 BATCHES_PER_BUCKET = 8
-FRAMES_STEP = 32  # batches of few different lengths use memory again that else grows by gigabytes
 
 
 def cache_root() -> Path:
@@ -144,10 +143,15 @@ class Batch(NamedTuple):
     targets: Targets
 
 
-def collate(clips: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Pad clips (n_frames, n_features) to (batch, frames, features), mask (batch, frames)."""
+def collate(
+    clips: Sequence[torch.Tensor], length_step: int = 1
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Pad clips (n_frames, n_features) to (batch, frames, features), mask (batch, frames).
+
+    The number of frames is rounded up to a multiple of `length_step`.
+    """
     lengths = torch.tensor([len(clip) for clip in clips])
-    n_frames = -(-int(lengths.max()) // FRAMES_STEP) * FRAMES_STEP
+    n_frames = -(-int(lengths.max()) // length_step) * length_step
     features = torch.zeros(len(clips), n_frames, clips[0].shape[1])
     for row, clip in zip(features, clips, strict=True):
         row[: len(clip)] = clip
@@ -162,12 +166,13 @@ def training_batches(
     rng: np.random.Generator,
     config: PerturbConfig,
     sampling: Mapping[str, float],
+    length_step: int = 1,
 ) -> Iterator[tuple[float, Batch]]:
     """One epoch of batches in random order, each with the share of the epoch that is over.
 
     `targets` are those of `utterances`. Clips are shuffled, sorted by length within
     `BATCHES_PER_BUCKET` batches and the batches shuffled again: less padding, a third of the time
-    saved. `sampling`: see `sample`.
+    saved. `sampling`: see `sample`; `length_step`: see `collate`.
     """
     numbers = sample(utterances, sampling, rng) if sampling else range(len(utterances))
     clips = [store.draw(utterances[n], rng) for n in numbers]
@@ -181,19 +186,27 @@ def training_batches(
     for number_done, number in enumerate(rng.permutation(len(batches))):
         chosen = batches[number]
         batch = _training_batch(
-            [clips[i] for i in chosen], targets.only([numbers[i] for i in chosen]), config, rng
+            [clips[i] for i in chosen],
+            targets.only([numbers[i] for i in chosen]),
+            config,
+            rng,
+            length_step,
         )
         yield number_done / len(batches), batch
 
 
 def _training_batch(
-    clips: Sequence[np.ndarray], targets: Targets, config: PerturbConfig, rng: np.random.Generator
+    clips: Sequence[np.ndarray],
+    targets: Targets,
+    config: PerturbConfig,
+    rng: np.random.Generator,
+    length_step: int,
 ) -> Batch:
     read = []
     for clip in map(torch.from_numpy, clips):
         places = draw_frames(len(clip), config, rng)
         read.append(clip if places is None else read_frames(clip.float(), places))
-    features, mask = collate(read)
+    features, mask = collate(read, length_step)
     perturb(features, mask, config, rng)
     if config.mixup_alpha:
         return Batch(*mixup(features, mask, targets, config.mixup_alpha, rng))

@@ -45,6 +45,13 @@ def _unit(utterance: Utterance) -> str:
     return utterance.group or utterance.speaker
 
 
+def heard_before(config: CheckpointConfig, what: str) -> list[str]:
+    """The `corpora` or `speakers` that a checkpoint or its members were pre-trained on."""
+    parts = (config, *config.members)
+    told = [part.training.get("pretraining", {}).get(what, ()) for part in parts]
+    return sorted({name for names in told for name in names})
+
+
 class Pretraining:
     """The recipe that another one starts from, and its clips."""
 

@@ -42,6 +42,7 @@ class TrainConfig:
     class_weights: dict[str, float] = field(default_factory=dict)  # 1.0 where not named
     label_smoothing: float = 0.0
     focal_gamma: float = 0.0
+    length_step: int = 1  # of a batch in frames: fewer different lengths waste less memory
     sampling: dict[str, float] = field(default_factory=dict)  # share of a corpus's clips an epoch
 
     def __post_init__(self) -> None:
@@ -66,6 +67,7 @@ class TrainConfig:
             label_smoothing=(0, 1),
             focal_gamma=(0, 100),
             ridge=(0, 1e9),
+            length_step=(1, 100_000),
         )
         check_between(
             self,

@@ -97,6 +97,7 @@ class Trainer:
             rng,
             self.recipe.perturb,
             self.config.sampling,
+            self.config.length_step,
         )
         for share, (features, mask, targets) in batches:
             self._set_rate(epoch + share)
