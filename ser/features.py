@@ -5,7 +5,7 @@ checkpoint.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
@@ -54,7 +54,12 @@ class FeatureConfig:
     @property
     def n_features(self) -> int:
         """Values a frame."""
-        return sum(kind.n_features(self) for kind in self.parts)
+        return len(self.names)
+
+    @property
+    def names(self) -> list[str]:
+        """What each value of a frame is, for people."""
+        return [name for kind in self.parts for name in kind.names(self)]
 
     @property
     def parts(self) -> "list[_Kind]":
@@ -195,15 +200,24 @@ def _raw(waveform: np.ndarray, config: FeatureConfig) -> np.ndarray:
 
 class _Kind(NamedTuple):
     compute: Callable[[np.ndarray, FeatureConfig], np.ndarray]
-    n_features: Callable[[FeatureConfig], int]
+    names: Callable[[FeatureConfig], Sequence[str]]
     is_normalised: bool = True
 
 
+def _numbered(name: str, n: int) -> list[str]:
+    return [f"{name} {number}" for number in range(1, n + 1)]
+
+
+def _mfcc_names(config: FeatureConfig) -> list[str]:
+    orders = ("MFCC", "delta", "delta-delta")
+    return [name for order in orders for name in _numbered(order, config.n_mfcc)]
+
+
 _KINDS = {
-    "mfcc39": _Kind(_mfcc39, lambda config: 3 * config.n_mfcc),
-    "logmel": _Kind(_log_mel, lambda config: config.n_mels),
-    "chroma": _Kind(_chroma, lambda _: spectral.N_CHROMA),
-    "contrast": _Kind(_contrast, lambda _: spectral.N_CONTRAST),
-    "descriptors": _Kind(_descriptors, lambda _: len(descriptors.NAMES), is_normalised=False),
-    "raw": _Kind(_raw, lambda config: config.hop_length, is_normalised=False),
+    "mfcc39": _Kind(_mfcc39, _mfcc_names),
+    "logmel": _Kind(_log_mel, lambda config: _numbered("mel band", config.n_mels)),
+    "chroma": _Kind(_chroma, lambda _: _numbered("chroma", spectral.N_CHROMA)),
+    "contrast": _Kind(_contrast, lambda _: _numbered("contrast", spectral.N_CONTRAST)),
+    "descriptors": _Kind(_descriptors, lambda _: descriptors.NAMES, is_normalised=False),
+    "raw": _Kind(_raw, lambda config: _numbered("sample", config.hop_length), is_normalised=False),
 }

@@ -30,7 +30,8 @@ class Prediction:
 
     `probabilities` (8,) in label order, sum 1. `attention` (n_frames,), sum 1: how much each
     frame counted, at `attention_times_s` of the original recording. `features` (n_frames,
-    n_features) and `waveform` (n_samples,) at 16 kHz are what the answer was made from.
+    n_features), named by `feature_names`, and `waveform` (n_samples,) at 16 kHz are what the answer
+    was made from.
     """
 
     probabilities: np.ndarray
@@ -42,6 +43,7 @@ class Prediction:
     model: dict[str, str]
     waveform: np.ndarray = field(repr=False)
     features: np.ndarray = field(repr=False)
+    feature_names: list[str] = field(repr=False)
 
     @property
     def emotion(self) -> Emotion:
@@ -115,6 +117,7 @@ class EmotionPipeline:
             model={"name": self.checkpoint.name, "revision": self.checkpoint.revision},
             waveform=waveform,
             features=np.concatenate([of_window[self.config].features for of_window in seen]),
+            feature_names=self.config.names,
         )
 
     def _see(self, window: np.ndarray) -> dict[FeatureConfig, "_Seen"]:

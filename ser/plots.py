@@ -89,11 +89,13 @@ def feature_heatmap(prediction: "Prediction") -> go.Figure:
     times_s = prediction.attention_times_s
     if len(times_s) != n_frames:  # a model whose attention has another time grid
         times_s = np.linspace(times_s[0], times_s[-1], n_frames)
-    centres_s, means = _binned(times_s, prediction.features, MAX_COLUMNS)
+    values = prediction.features
+    values = (values - values.mean(axis=0)) / (values.std(axis=0) + 1e-8)
+    centres_s, means = _binned(times_s, values, MAX_COLUMNS)
     figure = go.Figure(
         go.Heatmap(
             x=centres_s,
-            y=feature_names(n_features),
+            y=[name.replace("_", " ") for name in prediction.feature_names],
             z=means.T,
             zmin=-3,
             zmax=3,
@@ -164,14 +166,6 @@ def strongest_span(prediction: "Prediction") -> tuple[float, float, float, float
     start_s = float(times_s[first])
     stop_s = min(start_s + SPAN_S, prediction.duration_s)
     return start_s, stop_s, share, share * len(times_s) / int(ends[first] - first)
-
-
-def feature_names(n_features: int) -> list[str]:
-    """Name the rows of `Prediction.features`: the 39 of mfcc39, else numbers."""
-    if n_features != 39:
-        return [f"feature {number}" for number in range(1, n_features + 1)]
-    kinds = ("MFCC", "delta", "delta-delta")
-    return [f"{kind} {number}" for kind in kinds for number in range(1, 14)]
 
 
 # --- traces and style -------------------------------------------------------------------------

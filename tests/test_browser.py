@@ -87,7 +87,7 @@ def test_a_recording_is_answered_with_a_sentence_and_both_charts(open_page):
     expect(page.locator("#words")).to_contain_text("The model listened")
     page.get_by_role("button", name="Step by step").click()
     expect(charts(page)).to_have_count(6)
-    expect(page.locator(".js-plotly-plot:visible").nth(3)).to_contain_text("delta-delta 13")
+    expect(page.locator(".js-plotly-plot:visible").nth(3)).to_contain_text("rasta 25")
     page.screenshot(path=SCREENSHOTS / "desktop-after.png", full_page=True)
     assert len(asked) == 1
     elsewhere = [a for a in addresses if not a.startswith((running_app().url, "data:", "blob:"))]
@@ -112,6 +112,20 @@ def test_one_action_gives_one_prediction(open_page):
     page.get_by_label("Clear").first.click()
     expect(page.locator("#said")).to_contain_text("Please record or choose a sound first")
     expect(charts(page)).to_have_count(0)
+
+
+def test_the_founding_model_can_be_asked_instead(open_page):
+    page = open_page(DESKTOP)
+    choose(page, SPOKEN)
+    expect(page.locator("#said")).to_contain_text(SENTENCE)
+    page.get_by_role("button", name="The same in words").click()
+    by_best = page.locator("#words table").text_content()
+    with page.expect_response(lambda response: "queue/join" in response.url):
+        page.get_by_label("founding").check()
+    expect(page.locator("#words table")).not_to_have_text(by_best)
+    page.get_by_role("button", name="Step by step").click()
+    expect(page.locator(".js-plotly-plot:visible").nth(3)).to_contain_text("delta-delta 13")
+    page.screenshot(path=SCREENSHOTS / "founding.png", full_page=True)
 
 
 def test_a_phone_needs_no_sideways_scrolling(open_page, tmp_path):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ser import plots
+from ser.features import FeatureConfig
 from ser.labels import EMOTIONS
 from ser.pipeline import Prediction
 
@@ -15,7 +16,9 @@ HOP_S = 0.01
 
 
 def prediction(
-    duration_s: float = 4.0, spans_s: tuple = ((0.5, 3.5),), n_features: int = 39
+    duration_s: float = 4.0,
+    spans_s: tuple = ((0.5, 3.5),),
+    names: tuple = tuple(FeatureConfig().names),
 ) -> Prediction:
     """Even attention on frames in `spans_s`, a tone, and 93 % for angry."""
     times_s = np.concatenate([np.arange(start, stop, HOP_S) for start, stop in spans_s])
@@ -29,7 +32,8 @@ def prediction(
         warnings=[],
         model={"name": "test", "revision": "0"},
         waveform=(0.1 * np.sin(2 * np.pi * 100 * seconds)).astype(np.float32),
-        features=np.zeros((len(times_s), n_features), dtype=np.float32),
+        features=np.zeros((len(times_s), len(names)), dtype=np.float32),
+        feature_names=list(names),
     )
 
 
@@ -122,8 +126,8 @@ def test_the_heat_map_names_its_39_rows():
     names = list(plots.feature_heatmap(prediction()).data[0].y)
     assert names[:2] == ["MFCC 1", "MFCC 2"]
     assert (names[13], names[26], names[38]) == ("delta 1", "delta-delta 1", "delta-delta 13")
-    numbered = list(plots.feature_heatmap(prediction(n_features=40)).data[0].y)
-    assert (numbered[0], numbered[-1]) == ("feature 1", "feature 40")
+    given = prediction(names=("pitch_semitones", "voiced"))
+    assert list(plots.feature_heatmap(given).data[0].y) == ["pitch semitones", "voiced"]
 
 
 def test_the_heat_map_averages_frames_into_columns():
@@ -131,7 +135,9 @@ def test_the_heat_map_averages_frames_into_columns():
     ramp = np.arange(1600, dtype=np.float32)[:, None] * np.ones(39, dtype=np.float32)
     (heat,) = plots.feature_heatmap(replace(given, features=ramp)).data
     assert heat.z.shape == (39, 400)
-    np.testing.assert_allclose(heat.z[0], np.arange(400) * 4 + 1.5)
+    ramp = ramp[:, 0]  # is shown in standard deviations from its mean
+    expected = (np.arange(400) * 4 + 1.5 - ramp.mean()) / ramp.std()
+    np.testing.assert_allclose(heat.z[0], expected, rtol=1e-4)
     np.testing.assert_allclose(heat.x, np.arange(400) * 0.04 + 0.015, atol=1e-4)
 
 
