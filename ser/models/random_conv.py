@@ -1,6 +1,7 @@
 """A linear model on what thousands of random convolution kernels find in a clip."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -49,15 +50,17 @@ class RandomConv(nn.Module):
     def forward(self, features: torch.Tensor, mask: torch.Tensor | None = None) -> ModelOutput:
         """Judge whole windows; `mask` is True on real frames (all of them when None)."""
         mask = check_window(features, mask, self.n_features)
-        logits, embedding = self.head(self.statistics(features, mask))
+        found = [self._found(clip[real]) for clip, real in zip(features, mask, strict=True)]
+        logits, embedding = self.head(torch.stack([_over_time(of_clip) for of_clip in found]))
         attention = torch.zeros(mask.shape, device=features.device)
-        for row, clip in enumerate(features):
-            attention[row, mask[row]] = self._activation(clip[mask[row]], int(logits[row].argmax()))
+        for row, of_clip in enumerate(found):
+            attention[row, mask[row]] = self._activation(of_clip, int(logits[row].argmax()))
         return ModelOutput(logits, attention, embedding)
 
     def statistics(self, features: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """What the linear head sees, before it is standardised: (batch, embedding_size)."""
-        return torch.stack([self._of_clip(c[m]) for c, m in zip(features, mask, strict=True)])
+        clips = zip(features, mask, strict=True)
+        return torch.stack([_over_time(self._found(clip[real])) for clip, real in clips])
 
     def fit_levels(self, clips: Sequence[torch.Tensor]) -> None:
         """Take the levels from some training clips (n_frames, n_features)."""
@@ -81,32 +84,50 @@ class RandomConv(nn.Module):
             found.append(functional.conv1d(values, dense, padding=reach, dilation=dilation)[0])
         return found
 
-    def _of_clip(self, frames: torch.Tensor) -> torch.Tensor:
-        parts = []
+    def _found(self, frames: torch.Tensor) -> list["_Found"]:
+        """What the kernels of each dilation find in one clip."""
+        found = []
         for output, levels in zip(self._convolved(frames), self.levels, strict=True):
-            above = torch.relu(output - levels[1][:, None])
-            time = torch.linspace(-1, 1, output.shape[1], device=output.device)
-            position = (above @ time) / (above.sum(dim=1) + 1e-4)
-            shares = [(output > level[:, None]).float().mean(dim=1) for level in levels]
-            spread = output.var(dim=1, correction=0).add(1e-8).sqrt()
-            parts += [*shares, above.mean(dim=1), position, spread, output.amax(dim=1)]
-        return torch.cat(parts)
+            counted = (output > levels[:, :, None]).float()
+            found.append(_Found(output, counted, torch.relu(output - levels[1][:, None])))
+        return found
 
-    def _activation(self, frames: torch.Tensor, answer: int) -> torch.Tensor:
+    def _activation(self, found: Sequence["_Found"], answer: int) -> torch.Tensor:
         """Share of each frame in what spoke for `answer`, (n_frames,), sum 1."""
         scale = (self.head.norm.running_var + self.head.norm.eps).sqrt()
         weight = (self.head.classify.weight[answer] / scale).unflatten(
             0, (len(self.dilations), N_PER_KERNEL, -1)
         )
-        spoke = torch.zeros(len(frames), device=frames.device)
-        for output, levels, of_kernel in zip(
-            self._convolved(frames), self.levels, weight, strict=True
-        ):
-            for level, of_share in zip(levels, of_kernel, strict=False):
-                spoke += of_share @ (output > level[:, None]).float()
-            spoke += of_kernel[len(QUANTILES)] @ torch.relu(output - levels[1][:, None])
+        spoke = 0
+        for (_, counted, above), of_kernel in zip(found, weight, strict=True):
+            spoke = spoke + of_kernel[: len(QUANTILES)].flatten() @ counted.flatten(0, 1)
+            spoke = spoke + of_kernel[len(QUANTILES)] @ above
         spoke = torch.relu(spoke - spoke.mean()) + 1e-6
         return spoke / spoke.sum()
+
+
+class _Found(NamedTuple):
+    """Of the kernels of one dilation in one clip.
+
+    `output` (n_kernels, n_frames); `counted` (n_levels, n_kernels, n_frames), 1.0 where it lies
+    above a level; `above` (n_kernels, n_frames): how far above the middle one, else 0.
+    """
+
+    output: torch.Tensor
+    counted: torch.Tensor
+    above: torch.Tensor
+
+
+def _over_time(found: Sequence[_Found]) -> torch.Tensor:
+    """Statistics (embedding_size,) of one clip."""
+    parts = []
+    for output, counted, above in found:
+        time = torch.linspace(-1, 1, output.shape[1], device=output.device)
+        position = (above @ time) / (above.sum(dim=1) + 1e-4)
+        mean = output.mean(dim=1)
+        spread = (output.square().mean(dim=1) - mean.square()).clamp(min=1e-8).sqrt()
+        parts += [*counted.mean(dim=2), above.mean(dim=1), position, spread, output.amax(dim=1)]
+    return torch.cat(parts)
 
 
 def _draw(n_kernels: int, n_features: int, n_channels: int) -> tuple[torch.Tensor, torch.Tensor]:
