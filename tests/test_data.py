@@ -8,6 +8,7 @@ import soundfile
 import torch
 
 from ser.audio import SAMPLE_RATE, load_audio
+from ser.checkpoint import EMBEDDED, FOUNDING
 from ser.features import FeatureConfig, extract
 from ser.labels import LABELS
 from ser.pipeline import EmotionPipeline
@@ -40,7 +41,7 @@ def store(utterances):
 
 
 def test_training_and_serving_see_the_same(utterances, store):
-    pipeline = EmotionPipeline.from_pretrained()
+    pipeline = EmotionPipeline.from_pretrained(FOUNDING)
     assert pipeline.config == CONFIG
     for utterance in utterances:
         served = pipeline.predict(utterance.path).features
@@ -48,14 +49,17 @@ def test_training_and_serving_see_the_same(utterances, store):
         np.testing.assert_array_equal(store.clean[utterance.stem][0], served.astype(np.float16))
 
 
-def test_float16_moves_no_probability_by_a_thousandth(utterances, store):
-    model = EmotionPipeline.from_pretrained().checkpoint.model
+@pytest.mark.parametrize("folder", [FOUNDING, EMBEDDED])
+def test_float16_moves_no_probability_by_a_thousandth(utterances, folder):
+    pipeline = EmotionPipeline.from_pretrained(folder)
     for utterance in utterances:
-        exact = torch.from_numpy(extract(load_audio(utterance.path), CONFIG))
-        kept = torch.from_numpy(store.clean[utterance.stem][0].astype(np.float32))
-        with torch.inference_mode():
-            one, two = (model(x[None]).logits.softmax(1) for x in (exact, kept))
-        assert (one - two).abs().max() < 1e-3
+        seen = pipeline._see(load_audio(utterance.path))
+        kept = {
+            config: values._replace(features=values.features.astype(np.float16).astype(np.float32))
+            for config, values in seen.items()
+        }
+        one, two = (pipeline._judge(values)[0] for values in (seen, kept))
+        assert np.abs(one - two).max() < 1e-3
 
 
 def test_the_second_time_comes_from_the_cache(utterances, store, monkeypatch):

@@ -10,6 +10,8 @@ import soundfile
 from conftest import make_checkpoint
 
 from ser.audio import SAMPLE_RATE
+from ser.checkpoint import CheckpointConfig
+from ser.features import FeatureConfig
 from ser.pipeline import EmotionPipeline
 from train import (
     cross_corpus,
@@ -376,6 +378,13 @@ def test_a_corpus_that_was_heard_is_refused(made, run, emodb):
         cross_corpus.cross_corpus(run, ["ravdess"], made / "results")
     clip = load_corpora(["emodb"])[0]
     with pytest.raises(ValueError, match="emodb-03"):
-        cross_corpus.check_unheard(
-            {"corpora": ["other"], "train_speakers": [clip.speaker]}, "emodb", [clip]
-        )
+        cross_corpus.check_unheard(heard_in({"train_speakers": [clip.speaker]}), "emodb", [clip])
+    before = heard_in({"pretraining": {"corpora": ["emodb"], "speakers": []}})
+    with pytest.raises(ValueError, match="have heard emodb"):
+        cross_corpus.check_unheard(before, "emodb", [clip])
+
+
+def heard_in(training):
+    return CheckpointConfig(
+        "crnn", {}, FeatureConfig(), training={"corpora": ["other"], **training}
+    )

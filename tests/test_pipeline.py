@@ -11,7 +11,7 @@ from ser.checkpoint import GOLDEN_CLIP
 from ser.labels import LABELS
 from ser.pipeline import EmotionPipeline
 
-TOLERANCE = 0.01  # of a probability, between forms of one sound in 16 bits or more
+TOLERANCE = 0.02  # of a probability, between forms of one sound in 16 bits or more
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def test_a_prediction_keeps_its_promises(answer, speech):
     assert answer.probabilities.sum() == pytest.approx(1)
     assert answer.attention.shape == answer.attention_times_s.shape
     assert answer.attention.sum() == pytest.approx(1)
-    assert answer.features.shape == (len(answer.attention), 39)
+    assert answer.features.shape == (len(answer.attention), len(answer.feature_names))
     assert 0 <= answer.attention_times_s[0] < answer.attention_times_s[-1] <= answer.duration_s
     assert answer.duration_s == pytest.approx(len(speech) / SAMPLE_RATE)
     assert set(answer.timings_ms) == {"audio", "features", "model", "total"}

@@ -110,7 +110,8 @@ def listen(page: Page, clip: Path = CLIP) -> None:
     except AssertionError:
         opener.click()
     expect(page.get_by_role("checkbox")).not_to_be_checked()
-    expect(page.get_by_role("radio", checked=True)).to_have_count(0)
+    chosen = page.locator("#expression").get_by_role("radio", checked=True)
+    expect(chosen).to_have_count(0)
 
 
 def share_button(page: Page):

@@ -102,7 +102,7 @@ class RandomConv(nn.Module):
         for (_, counted, above), of_kernel in zip(found, weight, strict=True):
             spoke = spoke + of_kernel[: len(QUANTILES)].flatten() @ counted.flatten(0, 1)
             spoke = spoke + of_kernel[len(QUANTILES)] @ above
-        spoke = torch.relu(spoke - spoke.mean()) + 1e-6
+        spoke = torch.relu(spoke - spoke.mean()).float() + 1e-6
         return spoke / spoke.sum()
 
 
