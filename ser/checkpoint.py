@@ -115,7 +115,8 @@ def load(source: str | os.PathLike | None = None) -> Checkpoint:
     if source is None:
         return _load_folder(EMBEDDED, name="embedded", revision=_revision(EMBEDDED))
     if str(source) and Path(source).is_dir():
-        return _load_folder(Path(source), name=str(source), revision=_revision(Path(source)))
+        name = "founding" if Path(source) == FOUNDING else str(source)
+        return _load_folder(Path(source), name=name, revision=_revision(Path(source)))
     if hub_source := HubSource.parse(source):
         return _load_hub(hub_source)
     raise CheckpointError(f"{source} is neither a folder nor a Hub name like user/repo[@revision].")
