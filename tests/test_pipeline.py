@@ -7,11 +7,11 @@ import pytest
 import soundfile
 
 from ser.audio import SAMPLE_RATE, SilentError, load_audio
-from ser.checkpoint import GOLDEN_CLIP
+from ser.checkpoint import EMBEDDED, FOUNDING, GOLDEN_CLIP
 from ser.labels import LABELS
 from ser.pipeline import EmotionPipeline
 
-TOLERANCE = 0.02  # of a probability, between forms of one sound in 16 bits or more
+TOLERANCE = 0.01  # of a probability, between forms of one sound in 16 bits or more
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +159,18 @@ def test_refusals_come_through(pipeline):
         pipeline.predict((SAMPLE_RATE, np.zeros(SAMPLE_RATE)))
 
 
-def test_real_recordings_at_48_khz_and_in_the_corpus_get_one_answer(pipeline, corpora_root):
+@pytest.mark.parametrize(
+    "folder",
+    [
+        FOUNDING,
+        pytest.param(
+            EMBEDDED,
+            marks=pytest.mark.xfail(strict=True, reason="the default moves by up to 0.014"),
+        ),
+    ],
+)
+def test_real_recordings_at_48_khz_and_in_the_corpus_get_one_answer(folder, corpora_root):
+    pipeline = EmotionPipeline.from_pretrained(folder)
     for path in sorted((corpora_root / "ravdess-original").rglob("*.wav")):
         small = corpora_root / "ravdess" / path.parent.name / f"{path.stem}.flac"
         one, two = (pipeline.predict(p).probabilities for p in (path, small))
