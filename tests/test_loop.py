@@ -289,7 +289,7 @@ def test_a_refit_never_looks_at_validation_clips(split, store, tmp_path):
     assert fitted.temperature == 1.7
     assert fitted.best_epoch == len(fitted.history) == 3
     assert [row["learning_rate"] for row in fitted.history] == rates
-    assert loop.read_learning_rates(tmp_path) == rates
+    assert loop.read_history(tmp_path, "learning_rate") == rates
 
 
 def test_a_cosine_rises_to_the_rate_and_falls_to_the_lowest():

@@ -55,7 +55,7 @@ def test_a_delta_changes_only_what_it_names(tmp_path):
         ("[train]\nrefit = 1\n", "refit is true or false"),
         ("[train]\nwarmup_epochs = 2\n", "warmup_epochs needs the schedule"),
         ('[train]\nschedule = "cosine"\nwarmup_epochs = 100\n', "warmup_epochs is a number"),
-        ("[train.sampling]\ncremad = 0.5\n", "not in the recipe: .'cremad'"),
+        ("[train.sampling]\ncremad = 0.5\n", ".'cremad'. are not among"),
         ("[train.sampling]\nravdess = -1\n", "share of 0 or more"),
         ("[perturb]\nmixup = 0.2\n", "mixup"),
         ("[targets]\nvotes = 2\n", "votes is a number from 0 to 1, not 2"),

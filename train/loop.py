@@ -55,16 +55,18 @@ def fit(
     seed: int,
     choices: Choices | None = None,
     pretrained: Mapping[str, torch.Tensor] | None = None,
+    taught: Mapping[str, torch.Tensor] | None = None,
 ) -> Fitted:
     """Train on `split.train`, stop and choose on `split.validation`; `split.test` is not touched.
 
     Given the `choices` of a rehearsal, nothing is left to choose, and `split.validation` is not
-    touched either. `run` keeps the state after each epoch; calling again with the same arguments
-    goes on from it and gives what an uninterrupted run gives.
+    touched either. `pretrained` and `taught`: see `Trainer`. `run` keeps the state after each
+    epoch; calling again with the same arguments goes on from it and gives what an uninterrupted
+    run gives.
     """
     config = recipe.train
     run.mkdir(parents=True, exist_ok=True)
-    trainer = Trainer(recipe, split.train, store, seed, pretrained)
+    trainer = Trainer(recipe, split.train, store, seed, pretrained, taught)
     if config.ridge:
         return _fit_at_once(trainer, split, run, choices)
     history, best = _resume(run, trainer)
@@ -168,12 +170,17 @@ def _resume(run: Path, trainer: Trainer) -> tuple[History, dict | None]:
     return state["history"], state["best"]
 
 
-def read_learning_rates(run: Path) -> list[float]:
-    """Of each epoch, from the history of a run; none where it has no history, being an ensemble."""
+def read_history(run: Path, column: str) -> list[float]:
+    """One value an epoch, from the history of a run; none where it has none, being an ensemble."""
     if not (run / HISTORY_NAME).exists():
         return []
     with (run / HISTORY_NAME).open(newline="") as file:
-        return [float(row["learning_rate"]) for row in csv.DictReader(file)]
+        return [float(row[column]) for row in csv.DictReader(file)]
+
+
+def read_minutes(run: Path) -> float:
+    """How long a run took to train."""
+    return round(sum(read_history(run, "seconds")) / 60, 1)
 
 
 def _save(run: Path, trainer: Trainer, history: History, best: dict) -> None:

@@ -102,6 +102,25 @@ class PretrainConfig:
 
 
 @dataclass(frozen=True)
+class DistillConfig:
+    """Whose answers a student learns besides the labels; by default nobody's.
+
+    `teacher`: a recipe, fitted first on the same split. `share`: of its answer in a clip's target;
+    the rest is the label. `corpora`: those whose clips it answers; all of the student's when empty.
+    """
+
+    teacher: str | None = None
+    share: float = 0.5
+    corpora: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "corpora", tuple(self.corpora))
+        check_between(self, share=(0, 1))
+        if self.corpora and not self.teacher:
+            raise ValueError("corpora of a distillation need a teacher who answers them")
+
+
+@dataclass(frozen=True)
 class Recipe:
     """Everything that decides a run but the split and the seed.
 
@@ -119,6 +138,7 @@ class Recipe:
     targets: TargetConfig
     train: TrainConfig
     pretrain: PretrainConfig
+    distill: DistillConfig
     members: "tuple[Recipe, ...]" = ()
     shares: tuple[float, ...] = ()
 
@@ -136,6 +156,7 @@ TABLES = {
     "targets": TargetConfig,
     "train": TrainConfig,
     "pretrain": PretrainConfig,
+    "distill": DistillConfig,
 }
 
 
@@ -161,13 +182,28 @@ def load_recipe(name: str) -> Recipe:
         )
         if values:
             raise ValueError(f"unknown keys {sorted(values)}")
-        if unknown := set(recipe.train.sampling) - set(recipe.corpora):
-            raise ValueError(f"sampling of corpora that are not in the recipe: {sorted(unknown)}")
+        for what in (recipe.train.sampling, recipe.distill.corpora):
+            if unknown := set(what) - set(recipe.corpora):
+                raise ValueError(f"{sorted(unknown)} are not among the recipe's corpora")
+        if recipe.distill.teacher:
+            _check_teacher(recipe)
         return recipe
     except KeyError as error:
         raise ValueError(f"{path}: {error} is missing.") from error
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def _check_teacher(student: Recipe) -> None:
+    """ValueError for a teacher who is a student, or has heard whom the student is judged by."""
+    name = student.distill.teacher
+    if Path(name).stem == student.name:
+        raise ValueError("nobody is a teacher of himself")
+    teacher = load_recipe(name)
+    if any(recipe.distill.teacher for recipe in (teacher, *teacher.members)):
+        raise ValueError(f"the teacher {teacher.name} is a student itself: one step is enough")
+    if teacher.train.refit and not student.train.refit:
+        raise ValueError(f"the teacher {teacher.name} is refitted, so the student must be, too")
 
 
 def _ensemble(name: str, values: dict) -> Recipe:
@@ -194,6 +230,7 @@ def _ensemble(name: str, values: dict) -> Recipe:
         features=min((m.features for m in members), key=lambda f: f.hop_length),
         train=TrainConfig(refit=members[0].train.refit),
         pretrain=PretrainConfig(),
+        distill=DistillConfig(),
         members=members,
         shares=shares,
     )

@@ -30,6 +30,7 @@ from ser.pipeline import EmotionPipeline
 from train import evidence, figures, loop
 from train.corpora import Utterance, content_hash, data_sha256, load_corpora
 from train.data import N_WORKERS, FeatureStore, one_thread
+from train.distill import Teacher
 from train.evaluate import (
     Predictions,
     git_commit,
@@ -127,19 +128,24 @@ def _fit_split(
     rehearsals: Sequence[Path] = (),
     rehearsing: bool = False,
 ) -> list[dict]:
+    base = runs or RUNS
     if recipe.members:
-        base = runs or RUNS
         folders = [
             _fit_member(m, split, seed, base / m.name / split.protocol, base, rehearsing)
             for m in recipe.members
         ]
         return _join(recipe, split, seed, run, utterances, folders, rehearsals)
-    start, more = None, {}
+    start, taught_by, more = None, None, {}
     if recipe.pretrain.recipe:
         pretraining = Pretraining(recipe)
         pretraining.check_apart(split)
-        start = pretraining.fit(seed, runs or RUNS)
-        more = {"pretrained": content_hash(start / checkpoint.WEIGHTS_NAME)}
+        start = pretraining.fit(seed, base)
+        more["pretrained"] = content_hash(start / checkpoint.WEIGHTS_NAME)
+    if recipe.distill.teacher:
+        teacher = Teacher(recipe)
+        home = base / teacher.recipe.name / split.protocol
+        taught_by = _fit_member(teacher.recipe, split, seed, home, base, rehearsing)
+        more["teacher"] = content_hash(taught_by / checkpoint.WEIGHTS_NAME)
     claim(run, recipe, split, seed, data_sha256(utterances), **more)
     if (run / checkpoint.METRICS_NAME).exists():
         return json.loads((run / checkpoint.METRICS_NAME).read_text())
@@ -152,9 +158,11 @@ def _fit_split(
             "recipe": pretraining.recipe.name,
             "corpora": list(pretraining.recipe.corpora),
             "speakers": _public_speakers(pretraining.utterances),
+            "minutes": loop.read_minutes(start),
         }
     weights = pretraining.weights(start) if start else None
-    fitted = loop.fit(recipe, split, store, run, seed, choices, weights)
+    taught = teacher.answers(taught_by, split.train) if taught_by else None
+    fitted = loop.fit(recipe, split, store, run, seed, choices, weights, taught)
     config = CheckpointConfig(
         model_name=recipe.model_name,
         model_args=recipe.model_args | getattr(fitted.model, "checkpoint_args", {}),
@@ -165,7 +173,7 @@ def _fit_split(
             **said,
             "best_epoch": fitted.best_epoch,
             "n_epochs": len(fitted.history),
-            "minutes": round(sum(row["seconds"] for row in fitted.history) / 60, 1),
+            "minutes": loop.read_minutes(run),
         },
     )
     _save(run, fitted.model, config)
@@ -263,7 +271,7 @@ def _take_over(rehearsals: Sequence[Path], run: Path) -> tuple[loop.Choices, dic
     configs = [checkpoint.load(folder).config for folder in rehearsals]
     heard = [Predictions.load(folder / name) for folder in rehearsals]
     Predictions.join(heard).save(run / name)
-    rates = max(map(loop.read_learning_rates, rehearsals), key=len)
+    rates = max((loop.read_history(f, "learning_rate") for f in rehearsals), key=len)
     speakers = {
         part: sorted({name for c in configs for name in c.training[f"{part}_speakers"]})
         for part in ("train", "validation")
@@ -361,7 +369,7 @@ def crossval(
     """
     if protocol in SPEAKER_DEPENDENT:
         recipe = without_refit(recipe)
-    for member in recipe.members:
+    for member in _fitted_before(recipe):
         crossval(member, protocol, seeds, folds, runs, results, n_jobs)
     utterances = load_corpora(recipe.corpora)
     jobs = []
@@ -400,6 +408,23 @@ def crossval(
     return _collect(recipe, protocol, folders, utterances, results, len(splits))
 
 
+def _minutes(folders: Sequence[Path]) -> float:
+    """How long the runs took to train, each pretraining that they start from counted once."""
+    configs = [checkpoint.load(folder).config for folder in folders]
+    pretrained = {
+        (told["recipe"], config.training["seed"]): told["minutes"]
+        for config in configs
+        for part in (config, *config.members)
+        if (told := part.training.get("pretraining"))
+    }
+    return round(sum(c.training["minutes"] for c in configs) + sum(pretrained.values()), 1)
+
+
+def _fitted_before(recipe: Recipe) -> tuple[Recipe, ...]:
+    """The recipes whose runs the runs of `recipe` are made of or learn from."""
+    return (*recipe.members, *([Teacher(recipe).recipe] if recipe.distill.teacher else []))
+
+
 def _collect(
     recipe: Recipe,
     protocol: str,
@@ -429,7 +454,7 @@ def _collect(
             recipe.corpora,
             data,
             best_epochs=[row["best_epoch"] for row in trained],
-            minutes=round(sum(row["minutes"] for row in trained), 1),
+            minutes=_minutes(folders),
             n_parameters=trained[0].get("n_parameters"),
             **evidence.folds_judged(folds, n_folds),
         )

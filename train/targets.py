@@ -98,6 +98,20 @@ class Targets:
         tasks = {name: mix(values) for name, values in self.tasks.items()}
         return replace(self, emotions=mix(self.emotions), tasks=tasks)
 
+    def taught(self, answers: torch.Tensor, share: float) -> "Targets":
+        """`share` of a teacher's `answers` (n, 8) in each clip's emotions, the rest as it is.
+
+        A teacher chooses among the classes that are allowed. Rows of NaN are clips that it did not
+        answer, which stay as they are, like those of a class that is none of the eight.
+        """
+        among = torch.zeros_like(self.emotions)
+        among[:, : len(LABELS)] = answers.nan_to_num()
+        among = among * self.allowed
+        total = among.sum(1, keepdim=True)
+        heard = (total > 0) & (self.classes < len(LABELS)).unsqueeze(1)
+        mixed = torch.lerp(self.emotions, among / total, share)
+        return replace(self, emotions=torch.where(heard, mixed, self.emotions))
+
 
 class TargetSpace:
     """Which answers there are to learn; follows from the training clips.

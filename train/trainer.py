@@ -25,6 +25,7 @@ class Trainer:
     """A model while it is fitted to clips: all that changes from epoch to epoch.
 
     `pretrained` are weights to start from, by name; those that the model lacks are left out.
+    `taught` are a teacher's answers (8,) to some of the clips, by stem.
     """
 
     def __init__(
@@ -34,12 +35,17 @@ class Trainer:
         store: FeatureStore,
         seed: int,
         pretrained: Mapping[str, torch.Tensor] | None = None,
+        taught: Mapping[str, torch.Tensor] | None = None,
     ):
         torch.manual_seed(seed)
         self.recipe, self.config = recipe, recipe.train
         self.utterances, self.store, self.seed = utterances, store, seed
         self.space = TargetSpace(utterances, recipe.targets)
         self.targets = self.space.targets(utterances)
+        if taught:
+            unasked = torch.full((N_LABELS,), torch.nan)
+            answers = torch.stack([taught.get(u.stem, unasked) for u in utterances])
+            self.targets = self.targets.taught(answers, recipe.distill.share)
         self.weights = torch.tensor(
             [self.config.class_weights.get(name, 1.0) for name in self.space.classes]
         )
