@@ -58,15 +58,17 @@ def _fit(options: argparse.Namespace) -> None:
 
 def _crossval(options: argparse.Namespace) -> None:
     from train import runs
+    from train.crossval import N_WORKERS, crossval
 
-    rows = runs.crossval(
+    rows = crossval(
         _recipe(options),
         options.protocol,
         range(options.seeds),
         options.folds,
         options.runs or runs.RUNS,
         options.results or runs.RESULTS,
-        options.jobs or runs.N_WORKERS,
+        options.jobs or N_WORKERS,
+        options.screening,
     )
     _print_rows(rows)
 
@@ -224,6 +226,9 @@ def _parser() -> argparse.ArgumentParser:
     crossval.add_argument("--runs", type=Path, help="where run folders go (runs)")
     _add_results(crossval)
     crossval.add_argument("--jobs", type=int, help="trainings at a time (one a core)")
+    crossval.add_argument(
+        "--screening", action="store_true", help="judge validation speakers alone, to choose"
+    )
     crossval.set_defaults(run=_crossval)
 
     evaluate = commands.add_parser("evaluate", help="judge a run's clips anew from their files")

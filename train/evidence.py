@@ -3,7 +3,8 @@
 metrics.json holds a row for the validation clips and one for the test clips; validation.npz and
 oof.npz every clip's probabilities, once a seed; three pictures show the test clips. Figures of some
 folds only lie in PROTOCOL-folds-1-2, and their rows name that as their protocol, so that nothing
-takes them for the whole one.
+takes them for the whole one. Those of a screening, which hears no test clip, lie in
+screening-PROTOCOL.
 """
 
 import json
@@ -17,6 +18,7 @@ from ser.checkpoint import METRICS_NAME
 from train import evaluate, figures, metrics
 from train.evaluate import Predictions
 
+SCREENING = "screening-"
 PREDICTIONS = {"validation": "validation.npz", "test": "oof.npz"}
 
 
@@ -37,6 +39,11 @@ def protocol_name(protocol: str, folds: Sequence[int], n_folds: int) -> str:
     return "-".join([protocol, "folds", *map(str, sorted(set(folds)))])
 
 
+def screening(protocol: str) -> str:
+    """The name of the protocol of which only the validation clips were judged."""
+    return f"{SCREENING}{protocol}"
+
+
 def folds_judged(folds: Sequence[int], n_folds: int) -> dict:
     """What a row of some folds says beyond one of all: which they are, and of how many."""
     chosen = sorted(set(folds))
@@ -52,7 +59,11 @@ def quotable(own: Sequence[dict], recipe: Path, revision: str) -> list[dict]:
     """
     committed = [row for path in sorted(recipe.glob("*/metrics.json")) for row in _rows(path)]
     known = [
-        row for row in committed if row.get("weights", revision) == revision and "folds" not in row
+        row
+        for row in committed
+        if row.get("weights", revision) == revision
+        and "folds" not in row
+        and not row["protocol"].startswith(SCREENING)
     ]
     told = ("scope", "protocol", "part", "tested_on")
     return list({tuple(row.get(k) for k in told): row for row in [*own, *known]}.values())

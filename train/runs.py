@@ -1,4 +1,4 @@
-"""A run folder from start to end: fit, save, evaluate; many of them for a cross-validation.
+"""A run folder from start to end: fit, save, evaluate.
 
 runs/RECIPE/PROTOCOL/fold-K-seed-S/ holds config.json, model.safetensors, metrics.json,
 history.csv, validation- and test-predictions.npz, and pictures of its history, confusions,
@@ -12,42 +12,26 @@ their validation predictions are the rehearsal's.
 
 import json
 import sys
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import repeat
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
-from tqdm import tqdm
 
 from ser import checkpoint
 from ser.checkpoint import CheckpointConfig
 from ser.pipeline import EmotionPipeline
 from train import evidence, figures, loop
 from train.corpora import Utterance, content_hash, data_sha256, load_corpora
-from train.data import N_WORKERS, FeatureStore, one_thread
+from train.data import FeatureStore
 from train.distill import Teacher
-from train.evaluate import (
-    Predictions,
-    git_commit,
-    metrics_row,
-    predict_all,
-    write_rows,
-)
+from train.evaluate import Predictions, git_commit, metrics_row, predict_all, write_rows
 from train.folders import claim, claimed_seed, rehearsal_folder, run_folder
 from train.pretrain import Pretraining
 from train.recipe import Recipe
-from train.splits import (
-    REHEARSED_ON,
-    SPEAKER_DEPENDENT,
-    Split,
-    make_splits,
-    with_validation,
-)
+from train.splits import REHEARSED_ON, SPEAKER_DEPENDENT, Split, make_splits, with_validation
 
 ROOT = Path(__file__).parent.parent
 RUNS = ROOT / "runs"
@@ -348,118 +332,6 @@ def evaluate_run(run: Path) -> list[dict]:
     for part, predictions in judged.items():
         predictions.save(run / f"{part}-{PREDICTIONS_NAME}")
     write_rows(run / checkpoint.METRICS_NAME, rows)
-    return rows
-
-
-def crossval(
-    recipe: Recipe,
-    protocol: str,
-    seeds: Sequence[int],
-    folds: Sequence[int] | None,
-    runs: Path,
-    results: Path,
-    n_jobs: int = N_WORKERS,
-) -> list[dict]:
-    """Train and test every fold and seed, `n_jobs` at a time with one thread each.
-
-    Finished folds are kept, interrupted ones go on. Writes metrics.json (one row for the
-    validation clips, one for the test clips), every clip's probabilities and pictures into
-    `results/RECIPE/PROTOCOL`, where they are committed as evidence; where only some `folds` were
-    asked for, into another folder and under another name (see `train.evidence`).
-    """
-    if protocol in SPEAKER_DEPENDENT:
-        recipe = without_refit(recipe)
-    for member in _fitted_before(recipe):
-        crossval(member, protocol, seeds, folds, runs, results, n_jobs)
-    utterances = load_corpora(recipe.corpora)
-    jobs = []
-    for seed in seeds:
-        store = FeatureStore(utterances, recipe.features, recipe.augment, seed)
-        splits = make_splits(protocol, utterances, seed)
-        jobs += [(split.fold, seed) for split in splits if not folds or split.fold in folds]
-        if seed == seeds[0] and not recipe.members:
-            n_runs = len(jobs) * (len(seeds) + recipe.train.refit)
-            announce_cost(recipe, splits[0], store, n_runs, n_jobs)
-        del store
-    base = runs / recipe.name / protocol
-    folders = [run_folder(base, fold, seed) for fold, seed in jobs]
-    pretraining = Pretraining(recipe) if recipe.pretrain.recipe else None
-    if pretraining:
-        for seed in seeds:
-            pretraining.store(seed)
-    with ProcessPoolExecutor(n_jobs, get_context("spawn"), initializer=one_thread) as pool:
-
-        def finish(fit: Callable, jobs: Sequence[tuple[int, int]], folders: list[Path]) -> None:
-            futures = {
-                pool.submit(fit, recipe, protocol, *job, run, runs=runs): job
-                for job, run in zip(jobs, folders, strict=True)
-            }
-            for future in tqdm(as_completed(futures), "folds", len(futures)):
-                row = future.result()[-1]
-                fold, seed = futures[future]
-                tqdm.write(f"fold {fold}, seed {seed}: {row['part']} UA {100 * row['ua']:.1f} %")
-
-        if pretraining:
-            list(pool.map(pretraining.fit, seeds, repeat(runs)))
-        if recipe.train.refit:
-            first = [job for job in jobs if job[1] == seeds[0]]
-            finish(rehearse, first, [rehearsal_folder(base, fold) for fold, _ in first])
-        finish(fit_run, jobs, folders)
-    return _collect(recipe, protocol, folders, utterances, results, len(splits))
-
-
-def _minutes(folders: Sequence[Path]) -> float:
-    """How long the runs took to train, each pretraining that they start from counted once."""
-    configs = [checkpoint.load(folder).config for folder in folders]
-    pretrained = {
-        (told["recipe"], config.training["seed"]): told["minutes"]
-        for config in configs
-        for part in (config, *config.members)
-        if (told := part.training.get("pretraining"))
-    }
-    return round(sum(c.training["minutes"] for c in configs) + sum(pretrained.values()), 1)
-
-
-def _fitted_before(recipe: Recipe) -> tuple[Recipe, ...]:
-    """The recipes whose runs the runs of `recipe` are made of or learn from."""
-    return (*recipe.members, *([Teacher(recipe).recipe] if recipe.distill.teacher else []))
-
-
-def _collect(
-    recipe: Recipe,
-    protocol: str,
-    folders: Sequence[Path],
-    utterances: Sequence[Utterance],
-    results: Path,
-    n_folds: int,
-) -> list[dict]:
-    """The folds' predictions -> recipe-crossval rows, written into `results` as evidence."""
-    data = data_sha256(utterances)
-    who = {u.stem: u for u in utterances}
-    trained = [json.loads((f / checkpoint.METRICS_NAME).read_text())[-1] for f in folders]
-    folds = [row["per_fold"][0]["fold"] for row in trained]
-    name = evidence.protocol_name(protocol, folds, n_folds)
-    rows, judged = [], {}
-    for part in ("validation", "test"):
-        files = [f / f"{part}-{PREDICTIONS_NAME}" for f in folders]
-        if recipe.train.refit and part == "validation":  # every seed has the rehearsal's
-            files = list(dict(zip(folds, files, strict=True)).values())
-        judged[part] = Predictions.join([Predictions.load(file, who) for file in files])
-        row = metrics_row(
-            judged[part],
-            name,
-            recipe.name,
-            "recipe-crossval",
-            part,
-            recipe.corpora,
-            data,
-            best_epochs=[row["best_epoch"] for row in trained],
-            minutes=_minutes(folders),
-            n_parameters=trained[0].get("n_parameters"),
-            **evidence.folds_judged(folds, n_folds),
-        )
-        rows.append(row)
-    evidence.write(results / recipe.name / name, rows, judged)
     return rows
 
 

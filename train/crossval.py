@@ -1,0 +1,141 @@
+"""A recipe on all folds and seeds of a protocol, several trainings at a time."""
+
+import json
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from itertools import repeat
+from multiprocessing import get_context
+from pathlib import Path
+
+from tqdm import tqdm
+
+from ser import checkpoint
+from train import evidence
+from train.corpora import Utterance, data_sha256, load_corpora
+from train.data import N_WORKERS, FeatureStore, one_thread
+from train.distill import Teacher
+from train.evaluate import Predictions, metrics_row
+from train.folders import rehearsal_folder, run_folder
+from train.pretrain import Pretraining
+from train.recipe import Recipe
+from train.runs import PREDICTIONS_NAME, announce_cost, fit_run, rehearse, without_refit
+from train.splits import SPEAKER_DEPENDENT, make_splits
+
+
+def crossval(
+    recipe: Recipe,
+    protocol: str,
+    seeds: Sequence[int],
+    folds: Sequence[int] | None,
+    runs: Path,
+    results: Path,
+    n_jobs: int = N_WORKERS,
+    screening: bool = False,
+) -> list[dict]:
+    """Train and test every fold and seed, `n_jobs` at a time with one thread each.
+
+    Finished folds are kept, interrupted ones go on. Writes metrics.json (one row for the
+    validation clips, one for the test clips), every clip's probabilities and pictures into
+    `results/RECIPE/PROTOCOL`, where they are committed as evidence; where only some `folds` were
+    asked for, into another folder and under another name (see `train.evidence`). When `screening`,
+    only the first seed's rehearsals are done, and no test clip is heard: a way to choose between
+    recipes.
+    """
+    if protocol in SPEAKER_DEPENDENT:
+        recipe = without_refit(recipe)
+    for member in _fitted_before(recipe):
+        crossval(member, protocol, seeds, folds, runs, results, n_jobs, screening)
+    utterances = load_corpora(recipe.corpora)
+    jobs = []
+    for seed in seeds:
+        store = FeatureStore(utterances, recipe.features, recipe.augment, seed)
+        splits = make_splits(protocol, utterances, seed)
+        jobs += [(split.fold, seed) for split in splits if not folds or split.fold in folds]
+        if seed == seeds[0] and not recipe.members:
+            n_runs = len(jobs) * (len(seeds) + recipe.train.refit)
+            announce_cost(recipe, splits[0], store, n_runs, n_jobs)
+        del store
+    base = runs / recipe.name / protocol
+    folders = [run_folder(base, fold, seed) for fold, seed in jobs]
+    pretraining = Pretraining(recipe) if recipe.pretrain.recipe else None
+    if pretraining:
+        for seed in seeds:
+            pretraining.store(seed)
+    with ProcessPoolExecutor(n_jobs, get_context("spawn"), initializer=one_thread) as pool:
+
+        def finish(fit: Callable, jobs: Sequence[tuple[int, int]], folders: list[Path]) -> None:
+            futures = {
+                pool.submit(fit, recipe, protocol, *job, run, runs=runs): job
+                for job, run in zip(jobs, folders, strict=True)
+            }
+            for future in tqdm(as_completed(futures), "folds", len(futures)):
+                row = future.result()[-1]
+                fold, seed = futures[future]
+                tqdm.write(f"fold {fold}, seed {seed}: {row['part']} UA {100 * row['ua']:.1f} %")
+
+        if pretraining:
+            list(pool.map(pretraining.fit, seeds, repeat(runs)))
+        if recipe.train.refit or screening:
+            first = [job for job in jobs if job[1] == seeds[0]]
+            rehearsals = [rehearsal_folder(base, fold) for fold, _ in first]
+            finish(rehearse, first, rehearsals)
+        if screening:
+            name = evidence.screening(protocol)
+            return _collect(recipe, name, rehearsals, utterances, results, len(splits))
+        finish(fit_run, jobs, folders)
+    return _collect(recipe, protocol, folders, utterances, results, len(splits))
+
+
+def _minutes(folders: Sequence[Path]) -> float:
+    """How long the runs took to train, each pretraining that they start from counted once."""
+    configs = [checkpoint.load(folder).config for folder in folders]
+    pretrained = {
+        (told["recipe"], config.training["seed"]): told["minutes"]
+        for config in configs
+        for part in (config, *config.members)
+        if (told := part.training.get("pretraining"))
+    }
+    return round(sum(c.training["minutes"] for c in configs) + sum(pretrained.values()), 1)
+
+
+def _fitted_before(recipe: Recipe) -> tuple[Recipe, ...]:
+    """The recipes whose runs the runs of `recipe` are made of or learn from."""
+    return (*recipe.members, *([Teacher(recipe).recipe] if recipe.distill.teacher else []))
+
+
+def _collect(
+    recipe: Recipe,
+    protocol: str,
+    folders: Sequence[Path],
+    utterances: Sequence[Utterance],
+    results: Path,
+    n_folds: int,
+) -> list[dict]:
+    """The folds' predictions -> recipe-crossval rows, written into `results` as evidence."""
+    data = data_sha256(utterances)
+    who = {u.stem: u for u in utterances}
+    trained = [json.loads((f / checkpoint.METRICS_NAME).read_text())[-1] for f in folders]
+    folds = [row["per_fold"][0]["fold"] for row in trained]
+    name = evidence.protocol_name(protocol, folds, n_folds)
+    rows, judged = [], {}
+    for part in dict.fromkeys(("validation", trained[0]["part"])):
+        files = [f / f"{part}-{PREDICTIONS_NAME}" for f in folders]
+        if recipe.train.refit and part == "validation":  # every seed has the rehearsal's
+            files = list(dict(zip(folds, files, strict=True)).values())
+        judged[part] = Predictions.join([Predictions.load(file, who) for file in files])
+        row = metrics_row(
+            judged[part],
+            name,
+            recipe.name,
+            "recipe-crossval",
+            part,
+            recipe.corpora,
+            data,
+            best_epochs=[row["best_epoch"] for row in trained],
+            minutes=_minutes(folders),
+            n_parameters=trained[0].get("n_parameters"),
+            **evidence.folds_judged(folds, n_folds),
+        )
+        rows.append(row)
+    evidence.write(results / recipe.name / name, rows, judged)
+    return rows
