@@ -215,3 +215,27 @@ def test_whether_the_best_is_more_brittle_is_said(results):
     path = results / "founding" / "emobox-6fold" / "robustness.json"
     path.write_text(json.dumps([{**json.loads(path.read_text())[0], "ua_change": -0.3}]))
     assert "under none of these" in part(results, "Other sound")
+
+
+def test_one_method_at_a_time_is_judged_on_validation_actors(results):
+    for name, share in {"plain": 0.5, "with_mixup": 0.8}.items():
+        judged = {"validation": answers(share, range(1, 3), seed=7)}
+        protocol = evidence.protocol_name(evidence.screening("emobox-6fold"), range(1, 3), 6)
+        told = (protocol, name, "recipe-crossval", "validation", ["ravdess"], "0")
+        row = metrics_row(judged["validation"], *told, **evidence.folds_judged([1, 2], 6))
+        evidence.write(results / name / protocol, [row], judged)
+    title = "One training method at a time"
+    assert f"## {title}" not in results_page.page_lines(results)
+    (results / "ablations.toml").write_text(
+        'base = "plain"\n[changed]\nwith_mixup = "mixup, alpha 0.4"\n'
+    )
+    base, mixup = part(results, title).splitlines()[-2:]
+    assert base.startswith("| plain |  | 1, 2 |") and base.endswith("| – |")
+    assert mixup.startswith("| with_mixup | mixup, alpha 0.4 | 1, 2 |")
+    gain = float(mixup.split("|")[-2].split()[0])
+    assert 20 < gain < 40
+    assert "plain" not in part(results, "From the founding recipe to the best")
+    with (results / "ablations.toml").open("a") as file:
+        file.write('none = "nothing"\n')
+    with pytest.raises(ValueError, match="no screening"):
+        results_page.page_lines(results)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ser.labels import LABELS
 from train import evidence, tables
+from train.ablations import ablation_lines
 from train.corpora import CORPORA
 from train.cross_corpus import CROSS_CORPUS
 from train.ladder import (
@@ -51,6 +52,7 @@ def page_lines(results: Path) -> list[str]:
     parts: list[tuple[str, list[str]]] = [
         ("From the founding recipe to the best", _ladder_part(results, ladder)),
         ("Measured on some folds only", partial_lines(results, ladder)),
+        ("One training method at a time", ablation_lines(results)),
         ("Other protocols", _other_lines(results)),
         ("By emotion", _side_by_side(rows, "per_class", "emotion, recall in %", LABELS)),
         ("By sex", _side_by_side(rows, "per_sex", "sex, UA in %")),
@@ -90,7 +92,9 @@ def _other_lines(results: Path) -> list[str]:
         row
         for path in sorted(results.glob("*/*/metrics.json"))
         for row in evidence.read_rows(path.parent)
-        if row["protocol"] not in (PRIMARY, CROSS_CORPUS) and "folds" not in row
+        if row["protocol"] not in (PRIMARY, CROSS_CORPUS)
+        and "folds" not in row
+        and not row["protocol"].startswith(evidence.SCREENING)
     ]
     return figure_lines(rows) if rows else []
 
