@@ -7,6 +7,7 @@ from sklearn.linear_model import RidgeClassifier
 
 from ser import models
 from train import ridge
+from train.__main__ import main
 
 MODELS = {
     "functionals": {},
@@ -25,14 +26,18 @@ def clips_of_two_kinds(n=40, n_features=5):
     return made, torch.arange(n) % 2
 
 
-def test_it_is_scikit_learns_balanced_ridge_classifier():
+@pytest.mark.parametrize("counted", [False, True])
+def test_it_is_scikit_learns_balanced_ridge_classifier(counted):
     rng = np.random.default_rng(0)
-    values = rng.standard_normal((60, 20))
+    values = rng.standard_normal((60, 20)).astype(np.float32)
     labels = np.concatenate([np.arange(8), rng.integers(0, 4, 52)])
-    weight, bias = ridge.ridge(torch.from_numpy(values), torch.from_numpy(labels), 0.5)
-    reference = RidgeClassifier(alpha=0.5 * 20, class_weight="balanced").fit(values, labels)
-    np.testing.assert_allclose(weight, reference.coef_, atol=1e-5)
-    np.testing.assert_allclose(bias, reference.intercept_, atol=1e-5)
+    shares = rng.integers(1, 4, 60) if counted else np.ones(60, dtype=int)
+    weight, bias = ridge.ridge(*map(torch.from_numpy, (values, labels, shares)), 0.5)
+    often = np.repeat(np.arange(60), shares)  # a share of 3 is the clip three times
+    reference = RidgeClassifier(alpha=0.5 * 20, class_weight="balanced")
+    reference.fit(values[often], labels[often])
+    np.testing.assert_allclose(weight, reference.coef_, atol=1e-4)
+    np.testing.assert_allclose(bias, reference.intercept_, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -45,7 +50,7 @@ def test_a_fitted_head_tells_clips_apart_that_it_never_saw(name):
     model.standardize.fit([clip.numpy() for clip in seen])
     if name == "random_conv":
         model.fit_levels(seen)
-    logits = ridge.fit_head(model, seen, labels, strength=0.1)
+    logits = ridge.fit_head(model, seen, labels, torch.ones(38), strength=0.1)
     assert logits.shape == (38, 8)
     answers = [int(model(clip[None]).logits.argmax()) for clip in clips[30:]]
     assert answers == [0, 1] * 5
@@ -59,6 +64,46 @@ def test_a_stronger_penalty_gives_smaller_weights():
     model = models.build("functionals", 5, 8)
     sizes = []
     for strength in (0.1, 10.0):
-        ridge.fit_head(model, clips, labels, strength)
+        ridge.fit_head(model, clips, labels, torch.ones(len(labels)), strength)
         sizes.append(model.head.classify.weight.norm())
     assert sizes[1] < 0.5 * sizes[0]
+
+
+def test_augmented_copies_are_learnt_beside_the_clips(small_ravdess, tmp_path, monkeypatch):
+    monkeypatch.setenv("SER_DATA", str(small_ravdess))
+    monkeypatch.setenv("SER_CACHE", str(small_ravdess / "cache"))
+    path = tmp_path / "noisy.toml"
+    path.write_text(
+        """
+        description = "Statistics of MFCC, of noisy copies too."
+        corpora = ["ravdess"]
+        [model]
+        name = "functionals"
+        [augment]
+        copies = 2
+        probability = 0.0
+        background_probability = 1.0
+        backgrounds = ["white"]
+        [train]
+        ridge = 1.0
+        clean_share = 0.6
+        """
+    )
+    given = []
+
+    def fit_head(model, clips, labels, shares, strength):
+        given.append((clips, labels, shares))
+        return fitted(model, clips, labels, shares, strength)
+
+    fitted = ridge.fit_head
+    monkeypatch.setattr(ridge, "fit_head", fit_head)
+    assert main(["fit", "--recipe", str(path), "--output", str(tmp_path / "run")]) == 0
+    ((clips, labels, shares),) = given
+    n = len(clips) // 3
+    assert len(labels) == len(shares) == 3 * n == 3 * 16 * 8
+    assert shares[:n].tolist() == pytest.approx([0.6] * n)
+    assert shares[n:].tolist() == pytest.approx([0.2] * 2 * n)
+    assert labels[n:].tolist() == [label for label in labels[:n].tolist() for _ in range(2)]
+    first, copy = clips[0].float(), clips[n].float()
+    assert first.shape == copy.shape and not torch.equal(first, copy)
+    assert abs(len(clips[1]) - len(clips[n + 2])) <= 2  # of the same clip, cut alike

@@ -99,16 +99,24 @@ def fit(
 def _fit_at_once(trainer: Trainer, split: Split, run: Path, choices: Choices | None) -> Fitted:
     """Fit the linear head in closed form: one "epoch"."""
     start = time.perf_counter()
-    model = trainer.learner.model
+    model, labels = trainer.learner.model, trainer.targets.classes
     clips = [torch.from_numpy(trainer.store.clean[u.stem][0]).float() for u in split.train]
     if hasattr(model, "fit_levels"):
         model.fit_levels(clips)
-    logits = ridge.fit_head(model, clips, trainer.targets.classes, trainer.config.ridge)
+    shares = torch.ones(len(clips))
+    n_copies = trainer.recipe.augment.copies
+    if n_copies:
+        shares *= trainer.config.clean_share
+        clips += [torch.from_numpy(c) for u in split.train for c in trainer.store.copies[u.stem]]
+        labels = torch.cat([labels, labels.repeat_interleave(n_copies)])
+        of_copies = (1 - trainer.config.clean_share) / n_copies
+        shares = torch.cat([shares, torch.full((len(clips) - len(shares),), of_copies)])
+    logits = ridge.fit_head(model, clips, labels, shares, trainer.config.ridge)
     row = {
         "epoch": 1,
         "learning_rate": 0.0,
-        "loss": functional.cross_entropy(logits, trainer.targets.classes).item(),
-        "accuracy": (logits.argmax(1) == trainer.targets.classes).float().mean().item(),
+        "loss": functional.cross_entropy(logits, labels).item(),
+        "accuracy": (logits.argmax(1) == labels).float().mean().item(),
     }
     if not choices:
         row |= trainer.validate(split.validation)

@@ -33,6 +33,7 @@ class TrainConfig:
     patience: int = 15  # epochs without a better one; 0: go to the end and keep the last
     select: str = "accuracy"  # what makes an epoch better, on validation clips; or ua, loss
     ridge: float = 0.0  # fit the linear head alone, at once, with this penalty; 0: by gradient
+    clean_share: float = 0.5  # of a ridge's clips as they are, where there are augmented copies
     refit: bool = False  # fit again with the validation speakers, for as many epochs as were best
     schedule: str = "plateau"  # or cosine, onecycle
     warmup_epochs: float = 0.0  # not with plateau
@@ -67,6 +68,7 @@ class TrainConfig:
             label_smoothing=(0, 1),
             focal_gamma=(0, 100),
             ridge=(0, 1e9),
+            clean_share=(0, 1),
             length_step=(1, 100_000),
         )
         check_between(
