@@ -8,7 +8,8 @@ are allowed, whatever the container says.
 import io
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,7 @@ MIN_DURATION_S = 0.3  # this or less holds no syllable to judge
 MAX_CHANNELS = 8
 MIN_RATE_HZ, MAX_RATE_HZ = 4_000, 384_000
 SILENCE_PEAK_DB = -80.0  # dBFS; a quiet voice peaks well above
+CANCELLED = 0.5  # of the power that the loudest channel alone gives the mean; below, it is gone
 HEAD_BYTES = 64  # enough to tell every container apart
 
 AudioSource = str | os.PathLike | bytes | tuple[int, np.ndarray]
@@ -53,8 +55,8 @@ def load_audio(source: AudioSource) -> np.ndarray:
     Returns
     -------
     np.ndarray
-        float32 of shape (n_samples,) at 16 kHz: the channels' mean, resampled with soxr's HQ
-        filter, at the level it was recorded with.
+        float32 of shape (n_samples,) at 16 kHz: the channels' mean, or the loudest of them where
+        they cancel each other, resampled with soxr's HQ filter, at the level it was recorded with.
 
     Raises
     ------
@@ -89,21 +91,22 @@ def _load_array(rate_hz: int, samples: np.ndarray) -> np.ndarray:
         )
     if samples.ndim == 1:
         samples = samples[:, None]
-    _check_header(samples.shape[0], rate_hz, samples.shape[1])
     if samples.dtype.kind not in "iuf":
         raise UnreadableAudioError(f"Samples of type {samples.dtype}: expected floats or integers.")
-    blocks = (
-        _to_float(samples[start : start + decoders.BLOCK_FRAMES])
-        for start in range(0, len(samples), decoders.BLOCK_FRAMES)
-    )
-    return _collect(blocks, rate_hz)
+
+    def open_array() -> AbstractContextManager[decoders.Stream]:
+        starts = range(0, len(samples), decoders.BLOCK_FRAMES)
+        blocks = (_to_float(samples[start : start + decoders.BLOCK_FRAMES]) for start in starts)
+        return nullcontext(decoders.Stream(rate_hz, samples.shape[1], len(samples), blocks))
+
+    return _read(open_array)
 
 
 def _load_bytes(data: bytes) -> np.ndarray:
     reads_directly, demuxer = _sniff(data[:HEAD_BYTES])
     if reads_directly:
         try:
-            return _load_directly(io.BytesIO(data))
+            return _read(lambda: decoders.open_directly(io.BytesIO(data)))
         except soundfile.LibsndfileError as error:
             _check_ffmpeg_may_help(error)
     with tempfile.NamedTemporaryFile(prefix="ser-") as file:  # a pipe cannot be seeked, MP4 must
@@ -125,7 +128,7 @@ def _load_path(path: Path) -> np.ndarray:
     reads_directly, demuxer = _sniff(head)
     if reads_directly:
         try:
-            return _load_directly(path)
+            return _read(lambda: decoders.open_directly(path))
         except soundfile.LibsndfileError as error:
             _check_ffmpeg_may_help(error)
     return _load_with_ffmpeg(path, demuxer)
@@ -135,11 +138,6 @@ def _sniff(head: bytes) -> tuple[bool, str]:
     if not head:
         raise EmptyAudioError("The file is empty: please record or choose another one.")
     return decoders.sniff(head)
-
-
-def _load_directly(file: Path | io.BytesIO) -> np.ndarray:
-    with decoders.open_directly(file) as stream:
-        return _collect_checked(stream)
 
 
 def _check_ffmpeg_may_help(error: soundfile.LibsndfileError) -> None:
@@ -155,13 +153,7 @@ def _load_with_ffmpeg(path: Path, demuxer: str) -> np.ndarray:
             "OGG or MP3."
         )
     # One second past the limit is enough to notice that it was passed.
-    with decoders.open_with_ffmpeg(path, demuxer, max_s=MAX_DURATION_S + 1) as stream:
-        return _collect_checked(stream)
-
-
-def _collect_checked(stream: decoders.Stream) -> np.ndarray:
-    _check_header(stream.n_frames, stream.rate_hz, stream.n_channels)
-    return _collect(stream.blocks, stream.rate_hz)
+    return _read(lambda: decoders.open_with_ffmpeg(path, demuxer, max_s=MAX_DURATION_S + 1))
 
 
 # --- what a header and a block may hold -------------------------------------------------------
@@ -191,16 +183,59 @@ def _check_not_too_long(duration_s: float) -> None:
         )
 
 
+# --- from channels to one waveform ------------------------------------------------------------
+
+
+def _read(open_stream: Callable[[], AbstractContextManager[decoders.Stream]]) -> np.ndarray:
+    """Read the channels' mean; where they cancel, open the stream again for the loudest."""
+    mix = _Mix()
+    with open_stream() as stream:
+        _check_header(stream.n_frames, stream.rate_hz, stream.n_channels)
+        waveform = _collect(mix.mean(stream.blocks), stream.rate_hz)
+    if (channel := mix.cancelled_channel()) is not None:
+        with open_stream() as stream:
+            blocks = (block[:, channel].copy() for block in stream.blocks)
+            waveform = _collect(blocks, stream.rate_hz)
+    if peak_db(waveform - waveform.mean()) < SILENCE_PEAK_DB:  # a constant offset is no sound
+        raise SilentError("It is silent: please check that the microphone is on, and speak up.")
+    return waveform
+
+
+class _Mix:
+    """The mean of channels, block by block, and the power of it and of each of them."""
+
+    def __init__(self):
+        self.n_frames, self.sums, self.squares = 0, 0.0, 0.0
+
+    def mean(self, blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+        for block in blocks:
+            mono = block.mean(axis=1, dtype=np.float32)
+            yield mono  # refused where it is not finite, before it is squared
+            if block.shape[1] > 1:
+                both = np.column_stack([mono, block]).astype(np.float64)
+                self.n_frames += len(both)
+                self.sums += both.sum(axis=0)
+                self.squares += np.square(both).sum(axis=0)
+
+    def cancelled_channel(self) -> int | None:
+        """The loudest channel where the others cancel it, as opposite phases do; else None."""
+        if not self.n_frames:
+            return None
+        mean, *channels = self.squares / self.n_frames - np.square(self.sums / self.n_frames)
+        loudest = int(np.argmax(channels))
+        alone = channels[loudest] / len(channels) ** 2  # the mean's power were the others silent
+        return loudest if mean < CANCELLED * alone else None
+
+
 def _collect(blocks: Iterator[np.ndarray], rate_hz: int) -> np.ndarray:
-    """Blocks of (n, n_channels) float32 -> checked mono at 16 kHz, never holding the original."""
+    """Blocks of (n,) float32 -> mono at 16 kHz, never holding the original."""
     resampler = None
     if rate_hz != SAMPLE_RATE:
         resampler = soxr.ResampleStream(rate_hz, SAMPLE_RATE, 1, dtype="float32", quality="HQ")
     pieces, n_frames = [], 0
-    for block in blocks:
-        n_frames += len(block)
+    for mono in blocks:
+        n_frames += len(mono)
         _check_not_too_long(n_frames / rate_hz)
-        mono = block.mean(axis=1, dtype=np.float32)
         if not np.isfinite(mono).all():
             raise NotFiniteError(
                 "It holds samples that are not numbers: the file is damaged, please export it anew."
@@ -214,10 +249,7 @@ def _collect(blocks: Iterator[np.ndarray], rate_hz: int) -> np.ndarray:
         raise TooShortError(
             f"{n_frames / rate_hz:.2f} s is too short: please speak for at least a second."
         )
-    waveform = np.concatenate(pieces)
-    if peak_db(waveform - waveform.mean()) < SILENCE_PEAK_DB:  # a constant offset is no sound
-        raise SilentError("It is silent: please check that the microphone is on, and speak up.")
-    return waveform
+    return np.concatenate(pieces)
 
 
 def _to_float(samples: np.ndarray) -> np.ndarray:

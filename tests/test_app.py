@@ -157,6 +157,20 @@ def test_the_notice_gives_the_accuracy_on_unheard_speakers_or_says_there_is_none
     assert "57&nbsp;%" in told and "52 to 62" in told and "75" not in told
 
 
+def test_the_notice_tells_of_corpora_that_the_model_never_heard_where_they_were_measured():
+    home = {"scope": "recipe-crossval", "protocol": "emobox-6fold", "part": "test"}
+    home |= {"ua": 0.571, "ci95": [0.523, 0.619]}
+    rows = [
+        {"scope": "these-weights", "protocol": "cross-corpus", "part": "test", "ua": ua}
+        for ua in (0.194, 0.157, 0.255)
+    ]
+    assert "corpora" not in app.notice([home], None, is_shared=False)
+    told = app.notice([home, *rows], None, is_shared=False)
+    assert "On 3 other corpora" in told and "<strong>16 to 26&nbsp;%</strong>" in told
+    one = app.elsewhere(rows[:1])
+    assert "On another corpus" in one and "<strong>19&nbsp;%</strong>" in one
+
+
 def test_whatever_was_sent_is_deleted_in_time():
     short = running_app(DELETE_AFTER_S)
     stored = Client(short.url, verbose=False).predict  # an upload that is judged,

@@ -57,6 +57,39 @@ def test_stereo_is_averaged(noise):
     np.testing.assert_allclose(load_audio((SAMPLE_RATE, stereo)), noise / 2, atol=1e-7)
 
 
+@pytest.mark.parametrize("rate", [SAMPLE_RATE, 48_000])
+def test_of_channels_in_opposite_phase_the_louder_is_read(rate):
+    voice = tone(6.0, rate)  # several blocks
+    opposite = np.stack([-0.8 * voice, voice], axis=1)
+    np.testing.assert_array_equal(load_audio((rate, opposite)), load_audio((rate, voice)))
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.m4a"])
+def test_so_are_those_of_a_file(tmp_path, ffmpeg, name):
+    source, path = tmp_path / "source.wav", tmp_path / name
+    voice = tone(6.0)
+    soundfile.write(source, np.stack([-0.8 * voice, voice], axis=1), SAMPLE_RATE)
+    ffmpeg("-i", source, "-b:a", "128k", path)
+    for sound in (path, path.read_bytes()):
+        heard = load_audio(sound)[4000:80_000]
+        assert heard.std() == pytest.approx(voice.std(), rel=0.03)
+
+
+@pytest.mark.parametrize("n_channels", [2, 8])
+@pytest.mark.parametrize("phase", [1.0, 0.0, -0.25])
+def test_channels_that_do_not_cancel_are_averaged(noise, n_channels, phase):
+    """The same, silent, or an echo: quiet beside the loudest channel, but nothing is lost."""
+    others = np.repeat(phase / (n_channels - 1) * noise[:, None], n_channels - 1, axis=1)
+    channels = np.column_stack([others, noise])
+    mean = channels.mean(axis=1, dtype=np.float32)
+    np.testing.assert_array_equal(load_audio((SAMPLE_RATE, channels)), mean)
+
+
+def test_opposite_offsets_are_silence():
+    with pytest.raises(audio.SilentError):
+        load_audio((SAMPLE_RATE, np.full((SAMPLE_RATE, 2), [0.5, -0.5])))
+
+
 @pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.ogg", "a.mp3", "a.aiff"])
 def test_file_bytes_and_array_are_one_sound(tmp_path, noise, name):
     path = tmp_path / name

@@ -8,11 +8,15 @@ import pytest
 import yaml
 from conftest import make_checkpoint
 
+from ser.checkpoint import ENSEMBLE, CheckpointConfig
+from ser.features import FeatureConfig
 from ser.pipeline import EmotionPipeline
 from train.__main__ import main
+from train.licences import check_may_be_handed_on
 from train.publish import PublishError, Run
 
 REPO = "user/voice"
+PICTURES = {"confusion_matrix.png", "reliability.png", "coverage.png", "training_history.png"}
 
 
 def row(ua: float, **values: object) -> dict:
@@ -42,19 +46,22 @@ def row(ua: float, **values: object) -> dict:
 def make_run(tmp_path):
     """A run folder as `fit` leaves it, and its recipe's evidence with this UA."""
 
-    def make(ua: float | None = 0.5, seed: int = 0) -> Run:
+    def make(ua: float | None = 0.5, seed: int = 0, pictures=PICTURES, **training) -> Run:
         folder = make_checkpoint(
             tmp_path / f"run-{seed}",
             seed,
-            recipe="tiny",
-            description="Tiny.",
-            corpora=["ravdess"],
-            train_speakers=["ravdess-01"],
-            validation_speakers=["ravdess-02"],
+            **{
+                "recipe": "tiny",
+                "description": "Tiny.",
+                "corpora": ["ravdess"],
+                "train_speakers": ["ravdess-01"],
+                "validation_speakers": ["ravdess-02"],
+                **training,
+            },
         )
         own = row(0.45, scope="these-weights", part="validation", protocol="ship-20-4")
         (folder / "metrics.json").write_text(json.dumps([own]))
-        for name in ("confusion_matrix.png", "training_history.png"):
+        for name in pictures:
             (folder / name).write_bytes(b"\x89PNG")
         results = tmp_path / f"results-{seed}"
         if ua is not None:
@@ -73,7 +80,7 @@ def test_one_commit_holds_everything_and_is_served_by_tag_and_by_commit(hub, mak
     assert repo.private
     assert set(repo.files("main")) - {".gitattributes"} == {
         *("config.json", "model.safetensors", "metrics.json", "README.md"),
-        *("confusion_matrix.png", "training_history.png"),
+        *PICTURES,
     }
     before = [c for c in repo.commits("main") if c.id == commit.oid]
     assert len(before) == 1
@@ -121,6 +128,55 @@ def test_the_card_quotes_other_corpora_for_these_weights_alone(hub, make_run):
     assert "### RAVDESS speech, emobox-6fold (recipe-crossval), test clips" in card
     results = yaml.safe_load(card.split("---\n", 2)[1])["model-index"][0]["results"]
     assert {r["dataset"]["type"] for r in results} == {"ravdess", "emodb"}
+
+
+def test_the_pictures_are_those_of_this_run_and_the_card_shows_them(hub, make_run):
+    make_run(0.5, seed=0).push_to_hub(REPO)
+    make_run(0.6, seed=1, pictures=PICTURES - {"training_history.png"}).push_to_hub(REPO)
+    first, second = (hub.repo("model", REPO).files(c.id) for c in _two_commits(hub))
+    for files, shown in ((first, PICTURES), (second, PICTURES - {"training_history.png"})):
+        assert {name for name in files if name.endswith(".png")} == shown
+        card = files["README.md"].decode()
+        assert {name for name in PICTURES if f"]({name})" in card} == shown
+    assert "![Calibration](reliability.png)" in second["README.md"].decode()
+
+
+def _two_commits(hub) -> list:
+    """The last two, in the order in which they were made."""
+    return hub.repo("model", REPO).commits("main")[1::-1]
+
+
+@pytest.mark.parametrize(
+    "training",
+    [
+        {"corpora": ["ravdess", "tess"]},
+        {"pretraining": {"corpora": ["cremad", "tess"], "speakers": []}},
+    ],
+)
+def test_a_licence_without_derived_works_stops_it_unless_told_otherwise(hub, make_run, training):
+    run = make_run(**training)
+    with pytest.raises(ValueError, match=r"TESS \(CC BY-NC-ND 4\.0\).*--despite-licence"):
+        run.push_to_hub(REPO)
+    assert hub.requests == []
+    run.push_to_hub(REPO, despite_licence=True)
+    card = hub.repo("model", REPO).files("main")["README.md"].decode()
+    assert "**TESS is licensed CC BY-NC-ND 4.0, which allows no derived works" in card
+
+
+def test_the_licences_behind_every_member_of_an_ensemble_count():
+    def model(*members: CheckpointConfig, **training: object) -> CheckpointConfig:
+        name = ENSEMBLE if members else "crnn"
+        shares = (1.0,) * len(members)
+        features = FeatureConfig()
+        return CheckpointConfig(
+            name, {}, features, training=training, members=members, shares=shares
+        )
+
+    home, abroad = model(corpora=["ravdess"]), model(corpora=["ravdess", "emodb"])
+    check_may_be_handed_on(model(home, abroad, corpora=["ravdess"]))
+    for stranger in (model(corpora=["tess"]), model(pretraining={"corpora": ["tess"]})):
+        with pytest.raises(ValueError, match="TESS"):
+            check_may_be_handed_on(model(home, stranger, corpora=["ravdess"]))
 
 
 def test_a_worse_run_is_refused_by_how_much_and_forced_if_asked(hub, make_run):
@@ -218,10 +274,10 @@ def test_an_upload_that_fails_is_a_sentence(hub, make_run):
 
 
 def test_the_command(hub, make_run, capsys, monkeypatch):
-    run = make_run()
+    run = make_run(corpora=["ravdess", "tess"])
     monkeypatch.chdir(run.results.parent)
     shutil.copytree(run.results, Path("results"))
-    assert main(["publish", str(run.folder), "--repo", REPO]) == 0
+    assert main(["publish", str(run.folder), "--repo", REPO, "--despite-licence"]) == 0
     assert f"SER_MODEL={REPO}@" in capsys.readouterr().out
     assert main(["publish", "/nonexistent", "--repo", REPO]) == 1
     assert "error:" in capsys.readouterr().err

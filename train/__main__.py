@@ -162,7 +162,7 @@ def _embed(options: argparse.Namespace) -> None:
     from train import embed
 
     target = checkpoint.FOUNDING if options.founding else checkpoint.EMBEDDED
-    embed.embed(options.run_folder, target=target)
+    embed.embed(options.run_folder, target=target, despite_licence=options.despite_licence)
 
 
 def _publish(options: argparse.Namespace) -> None:
@@ -176,6 +176,7 @@ def _publish(options: argparse.Namespace) -> None:
             create_pr=options.create_pr,
             dry_run=options.dry_run,
             force=options.force,
+            despite_licence=options.despite_licence,
         )
     except PublishError as error:
         raise ValueError(error) from error
@@ -270,6 +271,7 @@ def _parser() -> argparse.ArgumentParser:
     embed = commands.add_parser("embed", help="put a run into ser/weights")
     embed.add_argument("run_folder", metavar="RUN", type=Path)
     embed.add_argument("--founding", action="store_true", help="as the founding model beside it")
+    _add_despite_licence(embed)
     embed.set_defaults(run=_embed)
 
     publish = commands.add_parser("publish", help="push a run to the Hub, as one commit")
@@ -280,6 +282,7 @@ def _parser() -> argparse.ArgumentParser:
     publish.add_argument("--create-pr", action="store_true", help="propose instead of committing")
     publish.add_argument("--dry-run", action="store_true", help="only say what would be pushed")
     publish.add_argument("--force", action="store_true", help="even if it is worse")
+    _add_despite_licence(publish)
     publish.set_defaults(run=_publish)
 
     fetch = commands.add_parser("fetch-feedback", help="bring the shared recordings here")
@@ -306,6 +309,14 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_results(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--results", type=Path, help="where the evidence lies (results)")
+
+
+def _add_despite_licence(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--despite-licence",
+        action="store_true",
+        help="even if a corpus that it learned from allows no derived works",
+    )
 
 
 def _add_recipe(parser: argparse.ArgumentParser) -> None:

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-from ser.checkpoint import Checkpoint
+from ser.checkpoint import Checkpoint, CheckpointConfig
 from ser.labels import LABELS
 from train import tables
 from train.corpora import CORPORA
 from train.cross_corpus import CROSS_CORPUS
+from train.licences import forbidding
 from train.pretrain import heard_before
 from train.results_page import cross_corpus_lines
 from train.splits import MEASURED, SPEAKER_DEPENDENT
@@ -20,11 +21,22 @@ LIMITS = {
     "elsewhere": "Acted speech, studio sound; how far it carries to other sentences and languages\n"
     "stands above. Spontaneous speech, children and noisy rooms were not measured.",
 }
+PICTURES = {  # of a run folder, where they are drawn
+    "confusion_matrix.png": "Confusions",
+    "reliability.png": "Calibration",
+    "coverage.png": "Coverage",
+    "training_history.png": "Training",
+}
 FIGURES = {"ua": ("recall", "UA"), "wa": ("accuracy", "WA"), "macro_f1": ("f1", "macro-F1")}
 
 
-def model_card(repo: str, loaded: Checkpoint, rows: Sequence[dict]) -> ModelCard:
-    """Write the card of a checkpoint from its figures; nothing in it is typed by hand."""
+def model_card(
+    repo: str, loaded: Checkpoint, rows: Sequence[dict], pictures: Sequence[str]
+) -> ModelCard:
+    """Write the card of a checkpoint from its figures; nothing in it is typed by hand.
+
+    `pictures`: which of `PICTURES` lie beside it.
+    """
     spoken = {CORPORA[name].language for name in loaded.config.training["corpora"]} - {"und"}
     data = ModelCardData(
         language="en" if spoken == {"en"} else sorted(spoken),
@@ -34,7 +46,7 @@ def model_card(repo: str, loaded: Checkpoint, rows: Sequence[dict]) -> ModelCard
         model_name=repo.split("/")[-1],
         eval_results=[result for row in rows for result in _eval_results(row)],
     )
-    return ModelCard(f"---\n{data.to_yaml()}\n---\n\n{_text(repo, loaded, rows)}")
+    return ModelCard(f"---\n{data.to_yaml()}\n---\n\n{_text(repo, loaded, rows, pictures)}")
 
 
 def _eval_results(row: dict) -> list[EvalResult]:
@@ -52,7 +64,7 @@ def _eval_results(row: dict) -> list[EvalResult]:
     ]
 
 
-def _text(repo: str, loaded: Checkpoint, rows: Sequence[dict]) -> str:
+def _text(repo: str, loaded: Checkpoint, rows: Sequence[dict], pictures: Sequence[str]) -> str:
     config, training = loaded.config, loaded.config.training
     corpora = "\n".join(
         [
@@ -108,19 +120,26 @@ these very weights. Calibration temperature {config.temperature:.2f}; behind the
 
 {_confusion_table(main)}
 
-![Confusions](confusion_matrix.png)
-![Training](training_history.png)
+{_pictures(pictures)}
 
 ## Limits
 
 {LIMITS["elsewhere" if elsewhere else "at home"]} Voices differ: see the table by actor. The
-corpora are non-commercial, and so are these weights ({LICENSE}).
+corpora are non-commercial, and so are these weights ({LICENSE}).{_despite_licence(config)}
 """
 
 
 def _corpus(name: str) -> str:
     corpus = CORPORA[name]
     return f"{corpus.title} ({corpus.citation}; {corpus.license})"
+
+
+def _despite_licence(config: CheckpointConfig) -> str:
+    return "".join(
+        f"\n**{corpus.title} is licensed {corpus.license}, which allows no derived works; these "
+        "weights learned from it and are published all the same.**"
+        for corpus in forbidding(config)
+    )
 
 
 def _choices(training: dict) -> str:
@@ -192,6 +211,11 @@ def _confusion_table(row: dict) -> str:
         ["intended \\ answer", *LABELS],
         [[name, *counts] for name, counts in zip(LABELS, row["confusion"], strict=True)],
     )
+
+
+def _pictures(names: Sequence[str]) -> str:
+    shown = "\n".join(f"![{PICTURES[name]}]({name})" for name in names)
+    return f"### Pictures of this run\n\n{shown}" if shown else ""
 
 
 def _markdown(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

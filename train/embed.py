@@ -5,17 +5,26 @@ from pathlib import Path
 
 from ser import checkpoint
 from train.evaluate import write_rows
-from train.runs import RESULTS, quotable_rows
+from train.licences import check_may_be_handed_on
+from train.runs import RESULTS, load_run, quotable_rows
 
 MAX_BYTES = 10_000_000
 
 
-def embed(run: Path, results: Path = RESULTS, target: Path = checkpoint.EMBEDDED) -> None:
+def embed(
+    run: Path,
+    results: Path = RESULTS,
+    target: Path = checkpoint.EMBEDDED,
+    despite_licence: bool = False,
+) -> None:
     """Make `run` the embedded default; `target` itself only gets its figures anew.
 
     Raises CheckpointError for a run that does not load or gets another golden answer, ValueError
-    for one that was not evaluated or is too large.
+    for one that was not evaluated, is too large, or learned from a corpus whose licence allows no
+    derived works (unless `despite_licence`).
     """
+    if not despite_licence:
+        check_may_be_handed_on(load_run(run).checkpoint.config)
     rows = quotable_rows(run, results)
     n_bytes = sum((run / name).stat().st_size for name in checkpoint.FILES)
     if n_bytes > MAX_BYTES:

@@ -2,21 +2,28 @@
 
 import json
 import tempfile
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from huggingface_hub import CommitInfo, CommitOperationAdd, HfApi, hf_hub_download
+from huggingface_hub import (
+    CommitInfo,
+    CommitOperationAdd,
+    CommitOperationDelete,
+    HfApi,
+    hf_hub_download,
+)
 from huggingface_hub.errors import EntryNotFoundError, RepositoryNotFoundError
 
 from ser import checkpoint
 from ser.checkpoint import CONFIG_NAME, METRICS_NAME, WEIGHTS_NAME
 from ser.hub_errors import HUB_ERRORS, explain
 from ser.pipeline import EmotionPipeline
-from train.card import model_card
+from train.card import PICTURES, model_card
+from train.licences import check_may_be_handed_on
 from train.runs import RESULTS, load_run, quotable_rows
 
 PRIMARY = {"scope": "recipe-crossval", "protocol": "emobox-6fold", "part": "test"}
-PICTURES = ("confusion_matrix.png", "training_history.png")
 
 
 class PublishError(RuntimeError):
@@ -38,22 +45,27 @@ class Run:
         create_pr: bool = False,
         dry_run: bool = False,
         force: bool = False,
+        despite_licence: bool = False,
     ) -> CommitInfo | None:
         """Publish checkpoint, figures, card and pictures as one commit; None for a dry run.
 
         The token is the client's own (`HF_TOKEN` or a login). Raises CheckpointError or ValueError
-        for a run that is not ready, PublishError where it is worse on the primary protocol than
-        what is published (unless `force`), where somebody else published meanwhile, where the tag
-        is taken, and where what arrived does not give the golden answer.
+        for a run that is not ready or learned from a corpus whose licence allows no derived works
+        (unless `despite_licence`; the card tells), PublishError where it is worse on the primary
+        protocol than what is published (unless `force`), where somebody else published meanwhile,
+        where the tag is taken, and where what arrived does not give the golden answer.
         """
         loaded = load_run(self.folder).checkpoint
+        if not despite_licence:
+            check_may_be_handed_on(loaded.config)
         rows = quotable_rows(self.folder, self.results)
+        pictures = [name for name in PICTURES if (self.folder / name).is_file()]
         files: dict[str, bytes | Path] = {
             CONFIG_NAME: self.folder / CONFIG_NAME,
             WEIGHTS_NAME: self.folder / WEIGHTS_NAME,
             METRICS_NAME: (json.dumps(rows, indent=1) + "\n").encode(),
-            "README.md": str(model_card(repo, loaded, rows)).encode(),
-            **{name: self.folder / name for name in PICTURES},
+            "README.md": str(model_card(repo, loaded, rows, pictures)).encode(),
+            **{name: self.folder / name for name in pictures},
         }
         api = HfApi()
         try:
@@ -61,15 +73,19 @@ class Run:
             if not force:
                 _check_not_worse(rows, _published_rows(repo, head), repo)
             _check_tag_is_free(api, repo, tag, head)
+            outdated = _outdated(api, repo, head, files)
             if dry_run:
-                _print_plan(repo, files, head)
+                _print_plan(repo, files, outdated, head)
                 return None
             if head is None:
                 api.create_repo(repo, private=private)
                 head = _head(api, repo)
             commit = api.create_commit(
                 repo,
-                [CommitOperationAdd(name, content) for name, content in files.items()],
+                [
+                    *(CommitOperationAdd(name, content) for name, content in files.items()),
+                    *(CommitOperationDelete(name) for name in outdated),
+                ],
                 commit_message=_message(loaded.config.training["recipe"], rows),
                 parent_commit=head,
                 create_pr=create_pr,
@@ -105,6 +121,12 @@ def _published_rows(repo: str, head: str | None) -> list[dict]:
         return json.loads(Path(hf_hub_download(repo, METRICS_NAME, revision=head)).read_text())
     except EntryNotFoundError:
         return []
+
+
+def _outdated(api: HfApi, repo: str, head: str | None, files: Collection[str]) -> list[str]:
+    """Published pictures of an earlier run that this one does not replace."""
+    there = api.list_repo_files(repo, revision=head) if head else []
+    return [name for name in there if name in PICTURES and name not in files]
 
 
 def _check_not_worse(rows: list[dict], published: list[dict], repo: str) -> None:
@@ -148,8 +170,12 @@ def _message(recipe: str, rows: list[dict]) -> str:
     )
 
 
-def _print_plan(repo: str, files: dict[str, bytes | Path], head: str | None) -> None:
+def _print_plan(
+    repo: str, files: dict[str, bytes | Path], outdated: Sequence[str], head: str | None
+) -> None:
     print(f"Would push to {repo} ({'on ' + head if head else 'a new repository'}):")
     for name, content in files.items():
         n_bytes = len(content) if isinstance(content, bytes) else content.stat().st_size
         print(f"  {name:<24}{n_bytes:>10,} bytes")
+    for name in outdated:
+        print(f"  {name:<24}{'deleted':>10}")
