@@ -45,6 +45,8 @@ def test_a_student_learns_from_the_teacher_of_its_own_split(student, tmp_path):
         assert by == runs.content_hash(teacher / checkpoint.WEIGHTS_NAME)
         said, heard = (checkpoint.load(f).config.training for f in (taught, teacher))
         assert said["train_speakers"] == heard["train_speakers"]
+        assert said["teacher"]["recipe"] == "pair"
+        assert said["teacher"]["speakers"] == heard["train_speakers"]
         assert not set(said["test_speakers"]) & set(heard["train_speakers"])
     weights = load_file(base / "student/emobox-6fold/fold-2-seed-0/model.safetensors")
 

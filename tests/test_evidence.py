@@ -15,6 +15,7 @@ from ser.features import FeatureConfig
 from ser.pipeline import EmotionPipeline
 from train import (
     cross_corpus,
+    crossval,
     evaluate,
     evidence,
     figures,
@@ -76,7 +77,7 @@ def everything(small_ravdess, tmp_path_factory):
                 untrained_run(folder, name, split, weights=split.fold + 10 * n_folds)
             patch.setattr(figures, "judgement", draw)
             recipe = replace(load_recipe("founding"), name=name)
-            runs._collect(recipe, PROTOCOL, folders, utterances, root / "results", 6)
+            crossval._collect(recipe, PROTOCOL, folders, utterances, root / "results", 6)
     return root
 
 

@@ -11,6 +11,7 @@ from ser.labels import N_LABELS
 from train.augment import AugmentConfig
 from train.corpora import Utterance
 from train.data import FeatureStore, collate
+from train.pretrain import heard_before
 from train.recipe import Recipe, load_recipe
 
 BATCH = 32
@@ -36,6 +37,16 @@ class Teacher:
         if teacher.config.members:
             total = (total.log() / teacher.config.temperature).softmax(dim=1)
         return dict(zip((u.stem for u in clips), total, strict=True))
+
+    def told(self, run: Path) -> dict:
+        """What a student's config.json says of the weights in `run`: all that they have heard."""
+        config = checkpoint.load(run).config
+        training = config.training
+        return {
+            "recipe": self.recipe.name,
+            "corpora": sorted({*training["corpora"], *heard_before(config, "corpora")}),
+            "speakers": sorted({*training["train_speakers"], *heard_before(config, "speakers")}),
+        }
 
 
 @torch.inference_mode()

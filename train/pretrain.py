@@ -46,9 +46,12 @@ def _unit(utterance: Utterance) -> str:
 
 
 def heard_before(config: CheckpointConfig, what: str) -> list[str]:
-    """The `corpora` or `speakers` that a checkpoint or its members were pre-trained on."""
-    parts = (config, *config.members)
-    told = [part.training.get("pretraining", {}).get(what, ()) for part in parts]
+    """The `corpora` or `speakers` behind the pretrainings and teachers of a checkpoint."""
+    told = [
+        part.training.get(source, {}).get(what, ())
+        for part in (config, *config.members)
+        for source in ("pretraining", "teacher")
+    ]
     return sorted({name for names in told for name in names})
 
 

@@ -25,9 +25,9 @@ def fit_head(
     """Set `model.head` to the ridge classifier of the clips' statistics; returns their logits.
 
     `clips` are features (n_frames, n_features), `labels` (n,) class indices, `shares` (n,) how much
-    each clip counts among those of its class. Every class counts the same; `strength` is the penalty
-    divided by the number of statistics, which are standardised, so that it means the same for few
-    and for many.
+    each clip counts among those of its class. Every class counts the same; `strength` is the
+    penalty divided by the number of statistics, which are standardised, so that it means the same
+    for few and for many.
     """
     model.eval()
     statistics = all_statistics(model, clips)

@@ -144,6 +144,8 @@ def _fit_split(
             "speakers": _public_speakers(pretraining.utterances),
             "minutes": loop.read_minutes(start),
         }
+    if taught_by:
+        said["teacher"] = teacher.told(taught_by)
     weights = pretraining.weights(start) if start else None
     taught = teacher.answers(taught_by, split.train) if taught_by else None
     fitted = loop.fit(recipe, split, store, run, seed, choices, weights, taught)
