@@ -47,6 +47,12 @@ class RunningApp:
     log: Path
     process: subprocess.Popen
 
+    def __enter__(self) -> "RunningApp":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
+
     def stop(self) -> None:
         self.process.terminate()
         try:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,6 +32,7 @@ n_layers = 1
 dropout = 0.2
 [augment]
 copies = 1
+seed = 0
 [train]
 max_epochs = 2
 """
@@ -106,6 +108,49 @@ def small_ravdess(tmp_path_factory):
     return root
 
 
+@pytest.fixture(scope="session", autouse=True)
+def feature_cache(tmp_path_factory):
+    """Features are kept from test to test, and none of the developer's are touched."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SER_CACHE", str(tmp_path_factory.mktemp("features")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def data(small_ravdess) -> Path:
+    """Where `workplace` finds corpora; a module may put others in its place."""
+    return small_ravdess
+
+
+@pytest.fixture
+def workplace(data, tmp_path, monkeypatch) -> Path:
+    """The empty folder that a test works in; see `work_in`."""
+    work_in(tmp_path, data, monkeypatch)
+    return tmp_path
+
+
+def work_in(folder: Path, data: Path, patch: pytest.MonkeyPatch) -> None:
+    """Commands run in this folder, on this data; a cross-validation starts no processes."""
+    patch.setenv("SER_DATA", str(data))
+    patch.setattr("train.runs.RUNS", folder / "runs")
+    patch.setattr("train.crossval.ProcessPoolExecutor", InThisProcess)
+    patch.chdir(folder)
+
+
+class InThisProcess(ThreadPoolExecutor):
+    """In place of a pool of processes, each of which takes seconds to start."""
+
+    def __init__(self, n_jobs: int, context: object, initializer: object):
+        super().__init__(1)
+
+
+@pytest.fixture
+def no_pictures(monkeypatch) -> None:
+    """Draw none, for a run's take a second."""
+    for name in ("training_history", "judgement"):
+        monkeypatch.setattr(f"train.figures.{name}", lambda *_: None)
+
+
 def make_checkpoint(folder: Path, seed: int = 0, **training: object) -> Path:
     """Save a tiny untrained model with its golden answer."""
     torch.manual_seed(seed)
@@ -116,6 +161,24 @@ def make_checkpoint(folder: Path, seed: int = 0, **training: object) -> Path:
     golden = EmotionPipeline(checkpoint.load(folder)).golden_answer()
     checkpoint.save_config(folder, replace(config, golden=golden))
     return folder
+
+
+@pytest.fixture
+def open_page(browser):
+    """Open the page of a running app, in a window of its own until the test ends."""
+    contexts = []
+
+    def open_at(app, viewport: dict, query: str = ""):
+        context = browser.new_context(viewport=viewport, permissions=["microphone"])
+        contexts.append(context)
+        page = context.new_page()
+        page.goto(f"{app.url}/{query}")
+        page.get_by_role("button", name="Listen").wait_for()
+        return page
+
+    yield open_at
+    for context in contexts:
+        context.close()
 
 
 @pytest.fixture

@@ -86,20 +86,6 @@ class Commit:
         text = json.dumps([tree, self.parents, self.title, self.message, self.author, self.date])
         return hashlib.sha1(text.encode()).hexdigest()
 
-    def entries(self, expand: bool = False) -> dict[str, dict]:
-        """Files and folders by path, as the Hub lists them; `expand` adds the last commit."""
-        found = {}
-        for path, blob in sorted(self.files.items()):
-            for folder in map(str, reversed(PurePosixPath(path).parents[:-1])):
-                oid = hashlib.sha1(f"{self.id}{folder}".encode()).hexdigest()
-                found[folder] = {"type": "directory", "path": folder, "size": 0, "oid": oid}
-            found[path] = {"type": "file", "path": path, "size": blob.size, "oid": blob.oid}
-            if blob.sha256:
-                lfs = {"oid": blob.sha256, "size": blob.size, "pointerSize": len(blob.data)}
-                found[path]["lfs"] = lfs
-        last = {"id": self.id, "title": self.title, "date": self.date}
-        return {path: {**e, "lastCommit": last} if expand else e for path, e in found.items()}
-
 
 @dataclass
 class Repo:
@@ -108,7 +94,6 @@ class Repo:
     kind: str  # "model", "dataset" or "space"
     id: str
     private: bool = False
-    gated: str | bool = False
     refs: dict[str, str] = field(default_factory=dict)
     lfs_objects: dict[str, bytes] = field(default_factory=dict)
     variables: dict[str, dict] = field(default_factory=dict)
@@ -190,11 +175,6 @@ class Repo:
 
     def forget_unreachable(self) -> None:
         self.objects = {commit.id: commit for commit in self.reachable()}
-
-    def collect_garbage(self) -> None:
-        """Drop large files that no commit names, as the Hub does within days, not at once."""
-        named = set(self.large_files())
-        self.lfs_objects = {k: data for k, data in self.lfs_objects.items() if k in named}
 
     def large_files(self) -> dict[str, tuple[str, str]]:
         """Large files that a commit names: sha256 -> (path, ref)."""

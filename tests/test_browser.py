@@ -25,24 +25,6 @@ def browser(tmp_path_factory) -> Iterator[Browser]:
         yield browser
 
 
-@pytest.fixture
-def open_page(browser):
-    contexts = []
-
-    def open_at(viewport: dict, query: str = "") -> Page:
-        context = browser.new_context(viewport=viewport, permissions=["microphone"])
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(30_000)
-        page.goto(f"{running_app().url}/{query}")
-        expect(page.get_by_role("button", name="Listen")).to_be_visible()
-        return page
-
-    yield open_at
-    for context in contexts:
-        context.close()
-
-
 def predictions(page: Page) -> list[str]:
     """Collect, from now on, what the page asks of the server."""
     asked: list[str] = []
@@ -55,7 +37,7 @@ def charts(page: Page):
 
 
 def test_a_recording_is_answered_with_a_sentence_and_both_charts(open_page):
-    page = open_page(DESKTOP)
+    page = open_page(running_app(), DESKTOP)
     addresses = []
     page.on("request", lambda request: addresses.append(request.url))
     asked = predictions(page)
@@ -95,7 +77,7 @@ def test_a_recording_is_answered_with_a_sentence_and_both_charts(open_page):
 
 
 def test_one_action_gives_one_prediction(open_page):
-    page = open_page(DESKTOP, "?__theme=dark")
+    page = open_page(running_app(), DESKTOP, "?__theme=dark")
     asked = predictions(page)
     steps = (
         lambda: choose(page, SPOKEN),
@@ -115,7 +97,7 @@ def test_one_action_gives_one_prediction(open_page):
 
 
 def test_the_founding_model_can_be_asked_instead(open_page):
-    page = open_page(DESKTOP)
+    page = open_page(running_app(), DESKTOP)
     choose(page, SPOKEN)
     expect(page.locator("#said")).to_contain_text(SENTENCE)
     page.get_by_role("button", name="The same in words").click()
@@ -129,7 +111,7 @@ def test_the_founding_model_can_be_asked_instead(open_page):
 
 
 def test_a_phone_needs_no_sideways_scrolling(open_page, tmp_path):
-    page = open_page(PHONE)
+    page = open_page(running_app(), PHONE)
     samples, rate_hz = soundfile.read(SPOKEN)
     soundfile.write(tmp_path / "long.flac", [*samples] * 12, rate_hz)  # 32 s: a wide player
     choose(page, tmp_path / "long.flac")
@@ -146,7 +128,7 @@ def test_a_phone_needs_no_sideways_scrolling(open_page, tmp_path):
 
 
 def test_a_bad_file_is_answered_with_a_sentence(open_page, tmp_path):
-    page = open_page(DESKTOP)
+    page = open_page(running_app(), DESKTOP)
     (tmp_path / "notes.wav").write_text("this is no sound " * 20)
     choose(page, tmp_path / "notes.wav")
     expect(page.locator("#said")).to_contain_text("This is not a sound file")

@@ -18,14 +18,12 @@ from train.evaluate import predict_all
 from train.recipe import load_recipe
 from train.targets import TargetConfig, TargetSpace
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 
 @pytest.fixture
-def student(small_ravdess, tmp_path, monkeypatch):
+def student(workplace, tmp_path):
     """Write an ensemble of two, and a recipe that learns from it; returns the latter's path."""
-    monkeypatch.setenv("SER_DATA", str(small_ravdess))
-    monkeypatch.setenv("SER_CACHE", str(small_ravdess / "cache"))
-    monkeypatch.setattr(runs, "RUNS", tmp_path / "runs")
-    monkeypatch.chdir(tmp_path)
     (tmp_path / "ridge.toml").write_text(RIDGE)
     (tmp_path / "other.toml").write_text(RIDGE.replace("ridge = 1.0", "ridge = 9.0"))
     (tmp_path / "pair.toml").write_text(
@@ -79,8 +77,7 @@ def test_only_the_corpora_that_it_is_asked_about_are_answered(student, tmp_path)
     assert answers.keys() == {u.stem for u in sung}
 
 
-def test_answers_are_mixed_into_the_labels_among_what_is_allowed(small_ravdess, monkeypatch):
-    monkeypatch.setenv("SER_DATA", str(small_ravdess))
+def test_answers_are_mixed_into_the_labels_among_what_is_allowed(workplace):
     clips = [u for u in runs.load_corpora(["ravdess"]) if u.emotion in ("calm", "sad", "angry")][:9]
     space = TargetSpace(clips, TargetConfig(mask_by_corpus=True))
     targets = space.targets(clips)

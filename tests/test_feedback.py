@@ -14,6 +14,7 @@ import pytest
 import soundfile
 
 from ser import feedback
+from ser.audio import SAMPLE_RATE
 from ser.checkpoint import GOLDEN_CLIP
 from ser.feedback import Feedback, FeedbackError
 from ser.feedback_dataset import DatasetError, FeedbackDataset
@@ -25,8 +26,13 @@ REPO = "user/voices"
 
 
 @pytest.fixture(scope="module")
-def prediction():
-    return EmotionPipeline.from_pretrained().predict(GOLDEN_CLIP)
+def pipeline():
+    return EmotionPipeline.from_pretrained()
+
+
+@pytest.fixture(scope="module")
+def prediction(pipeline):
+    return pipeline.predict(GOLDEN_CLIP)
 
 
 @pytest.fixture
@@ -224,15 +230,10 @@ def test_withdrawn_after_the_push_it_is_gone_from_history_too(hub, queue, predic
     assert len(rows(hub)) == 1 and again.state(taken) == "withdrawn"
 
 
-@pytest.fixture
-def other_prediction():
-    samples, rate = soundfile.read(GOLDEN_CLIP)
-    return EmotionPipeline.from_pretrained().predict((rate, samples[:20_000]))
-
-
-def test_the_sound_itself_is_deleted(hub, queue, prediction, other_prediction):
+def test_the_sound_itself_is_deleted(hub, queue, pipeline, prediction, speech):
     queue.share(prediction, "sad", "visit", "visitor")
-    receipt = queue.share(other_prediction, "sad", "visit", "visitor")
+    other = pipeline.predict((SAMPLE_RATE, speech[:20_000]))
+    receipt = queue.share(other, "sad", "visit", "visitor")
     (name,) = [e.row["audio_sha256"] for e in queue.entries.values()][1:]
     queue.sync()
     repo = hub.repo("dataset", REPO)
@@ -363,12 +364,11 @@ def test_a_disk_that_is_full_loses_nothing_that_was_there(queue, prediction, mon
     assert len(on_disk(again)) == len(again.entries) == 2
 
 
-def test_a_float_file_beyond_full_scale_is_not_cut_off(queue):
-    samples, rate = soundfile.read(GOLDEN_CLIP)
-    loud = EmotionPipeline.from_pretrained().predict((rate, samples * 20_000))
+def test_a_float_file_beyond_full_scale_is_not_cut_off(queue, pipeline, speech):
+    loud = pipeline.predict((SAMPLE_RATE, speech * 20_000))
     queue.share(loud, "sad", "visit", "visitor")
     stored, _ = soundfile.read(on_disk(queue)[0])
-    np.testing.assert_allclose(stored, samples / np.abs(samples).max(), atol=1e-3)
+    np.testing.assert_allclose(stored, speech / np.abs(speech).max(), atol=1e-3)
 
 
 def test_what_is_no_receipt(queue):

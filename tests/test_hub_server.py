@@ -1,11 +1,9 @@
 """The test Hub, driven by the real client: what other tests build on it must hold."""
 
+import contextlib
 import hashlib
 import http.client
 import json
-import os
-import subprocess
-import sys
 import threading
 import time
 
@@ -14,16 +12,13 @@ import pytest
 from hub_server import Hub
 from huggingface_hub import (
     CommitOperationAdd,
-    CommitOperationCopy,
     CommitOperationDelete,
     HfApi,
-    constants,
     hf_hub_download,
     snapshot_download,
 )
 from huggingface_hub.errors import (
     EntryNotFoundError,
-    GatedRepoError,
     HfHubHTTPError,
     LocalEntryNotFoundError,
     RepositoryNotFoundError,
@@ -35,14 +30,8 @@ WEIGHTS_SHA256 = hashlib.sha256(WEIGHTS).hexdigest()
 
 
 @pytest.fixture
-def hub(tmp_path):
-    with Hub(tmp_path) as hub:
-        yield hub
-
-
-@pytest.fixture
 def api(hub):
-    return HfApi(endpoint=hub.url, token="hf_write")
+    return HfApi()
 
 
 @pytest.fixture
@@ -69,11 +58,8 @@ def test_a_commit_of_small_and_large_files_is_what_is_read_back(hub, api, model)
     assert repo.lfs_objects == {WEIGHTS_SHA256: WEIGHTS}
     assert [commit.title for commit in repo.commits("main")] == ["Save", "initial commit"]
     assert len(hub.seen("PUT", "/lfs-storage/*")) == 1
-    info = api.model_info(model, files_metadata=True)
+    info = api.model_info(model)
     assert info.sha == repo.commits()[0].id and not info.private
-    sizes = {file.rfilename: (file.size, file.lfs and file.lfs.sha256) for file in info.siblings}
-    assert sizes["config.json"] == (2, None)
-    assert sizes["model.safetensors"] == (len(WEIGHTS), WEIGHTS_SHA256)
 
 
 def test_what_has_not_changed_is_not_sent_again(hub, api, model):
@@ -83,8 +69,7 @@ def test_what_has_not_changed_is_not_sent_again(hub, api, model):
     assert len(hub.seen("PUT", "/lfs-storage/*")) == 1
 
 
-def test_accounts_and_repositories(hub, api):
-    assert api.whoami()["name"] == "user"
+def test_repositories(hub, api):
     url = api.create_repo("user/data", repo_type="dataset", private=True)
     assert (url.repo_id, url.repo_type) == ("user/data", "dataset")
     with pytest.raises(HfHubHTTPError) as caught:
@@ -93,10 +78,6 @@ def test_accounts_and_repositories(hub, api):
     assert api.create_repo("user/data", repo_type="dataset", exist_ok=True) == url
     assert api.dataset_info("user/data").private
     assert api.repo_exists("user/data", repo_type="dataset") and not api.repo_exists("user/data")
-    api.delete_repo("user/data", repo_type="dataset")
-    with pytest.raises(RepositoryNotFoundError):
-        api.delete_repo("user/data", repo_type="dataset")
-    api.delete_repo("user/data", repo_type="dataset", missing_ok=True)
 
 
 def test_a_commit_on_a_stale_parent_is_refused(hub, api, model):
@@ -124,92 +105,63 @@ def test_files_are_downloaded_by_tag_commit_and_branch(hub, api, model, tmp_path
     with pytest.raises(HfHubHTTPError) as caught:
         api.create_tag(model, tag="v1.0")
     assert status_of(caught) == 409
-    api.create_branch(model, branch="next/one")
-    save(api, {"config.json": b"[]"}, revision="next/one")
-    expected = {"v1.0": b"{}", commit: b"{}", "main": b"{}", "next/one": b"[]"}
+    save(api, {"config.json": b"[]"})
+    expected = {"v1.0": b"{}", commit: b"{}", "main": b"[]"}
     for revision, content in expected.items():
-        cache = tmp_path / revision.replace("/", "-")
         for name, data in (("config.json", content), ("model.safetensors", WEIGHTS)):
-            options = {"revision": revision, "cache_dir": cache, "endpoint": hub.url}
+            options = {"revision": revision, "cache_dir": tmp_path / revision}
             with open(hf_hub_download(model, name, **options), "rb") as file:
                 assert file.read() == data
-    references = api.list_repo_refs(model, include_pull_requests=True)
+    references = api.list_repo_refs(model)
     assert [(tag.name, tag.target_commit) for tag in references.tags] == [("v1.0", commit)]
-    assert [branch.name for branch in references.branches] == ["main", "next/one"]
-    api.delete_tag(model, tag="v1.0")
-    api.delete_branch(model, branch="next/one")
-    assert list(hub.repo("model", model).refs) == ["refs/heads/main"]
+    assert [branch.name for branch in references.branches] == ["main"]
 
 
-def test_a_cached_commit_needs_no_request(hub, api, model, tmp_path):
-    options = {"revision": api.model_info(model).sha, "cache_dir": tmp_path, "endpoint": hub.url}
-    hf_hub_download(model, "config.json", **options)
+def test_a_cached_commit_needs_no_request(hub, api, model):
+    revision = api.model_info(model).sha
+    hf_hub_download(model, "config.json", revision=revision)
     hub.requests.clear()
     hub.down()
-    hf_hub_download(model, "config.json", **options)
+    hf_hub_download(model, "config.json", revision=revision)
     assert hub.requests == []
 
 
 def test_questions_about_a_repository(hub, api, model):
-    hub.page_size = 2  # so that the client has to follow the pages
-    save(api, {"plots/loss.txt": b"x", "plots/deep/uar.txt": b"y"})
-    paths = [".gitattributes", "config.json", "model.safetensors"]
-    assert api.list_repo_files(model) == [*paths, "plots/deep/uar.txt", "plots/loss.txt"]
-    tree = {entry.path: entry for entry in api.list_repo_tree(model, expand=True)}
-    assert list(tree) == [*paths, "plots"]
-    assert tree["model.safetensors"].lfs.sha256 == WEIGHTS_SHA256
-    inside = api.list_repo_tree(model, "plots/deep")
-    assert [entry.path for entry in inside] == ["plots/deep/uar.txt"]
-    infos = api.get_paths_info(model, ["config.json", "plots", "no.txt"])
-    assert [entry.path for entry in infos] == ["config.json", "plots"]
+    save(api, {"plots/loss.txt": b"x"})
+    assert api.list_repo_files(model) == [
+        ".gitattributes",
+        "config.json",
+        "model.safetensors",
+        "plots/loss.txt",
+    ]
     assert api.file_exists(model, "config.json") and not api.file_exists(model, "no.txt")
     assert api.revision_exists(model, "main") and not api.revision_exists(model, "v9")
     titles = [commit.title for commit in api.list_repo_commits(model)]
     assert titles == ["Save", "Save", "initial commit"]
 
 
-def test_deleting_and_copying(hub, api, model):
-    save(api, {"old/a.txt": b"a", "old/b.txt": b"b", "c.txt": b"c"})
-    operations = [
-        CommitOperationDelete("old/"),
-        CommitOperationCopy("c.txt", "d.txt"),
-        CommitOperationCopy("model.safetensors", "best.safetensors"),
-        CommitOperationDelete("c.txt"),
-    ]
-    api.create_commit(model, operations, commit_message="Move")
-    files = hub.repo("model", model).files()
-    assert sorted(files) == [
-        ".gitattributes",
-        "best.safetensors",
-        "config.json",
-        "d.txt",
-        "model.safetensors",
-    ]
-    assert files["best.safetensors"] == WEIGHTS and files["d.txt"] == b"c"
+def test_deleting(hub, api, model):
+    api.create_commit(model, [CommitOperationDelete("config.json")], commit_message="Delete")
+    assert sorted(hub.repo("model", model).files()) == [".gitattributes", "model.safetensors"]
     with pytest.raises(EntryNotFoundError):
         api.create_commit(model, [CommitOperationDelete("no.txt")], commit_message="Delete")
 
 
-def test_what_is_missing_or_private_is_named_so(hub, api, model, tmp_path):
-    options = {"endpoint": hub.url, "cache_dir": tmp_path, "token": False}
+def test_what_is_missing_or_private_is_named_so(hub, api, model):
     with pytest.raises(EntryNotFoundError):
-        hf_hub_download(model, "no.json", **options)
+        hf_hub_download(model, "no.json", token=False)
     with pytest.raises(RevisionNotFoundError):
-        hf_hub_download(model, "config.json", revision="v9", **options)
+        hf_hub_download(model, "config.json", revision="v9", token=False)
     with pytest.raises(RevisionNotFoundError):
         api.model_info(model, revision="v9")
-    repo = hub.repo("model", model)
-    repo.gated = "auto"
-    with pytest.raises(GatedRepoError):
-        hf_hub_download(model, "config.json", **options)
-    repo.private = True
+    hub.repo("model", model).private = True
     for token in (False, "hf_other"):
         with pytest.raises(RepositoryNotFoundError):
-            hf_hub_download(model, "config.json", **{**options, "token": token})
+            hf_hub_download(model, "config.json", token=token)
         with pytest.raises(RepositoryNotFoundError):
             api.model_info(model, token=token)
     for token in ("hf_read", "hf_write"):
-        hf_hub_download(model, "model.safetensors", **{**options, "token": token})
+        hf_hub_download(model, "model.safetensors", token=token)
 
 
 def test_who_may_write(hub, api, model):
@@ -218,19 +170,17 @@ def test_who_may_write(hub, api, model):
         with pytest.raises(HfHubHTTPError) as caught:
             save(api, {"a.txt": b"a"}, token=token)
         assert status_of(caught) == status
-    del hub.tokens["hf_write"]
-    with pytest.raises(HfHubHTTPError, match="Invalid user token"):
-        api.whoami()
+    del hub.tokens["hf_write"]  # it has expired
+    with pytest.raises(HfHubHTTPError, match="Invalid credentials"):
+        api.model_info(model)
 
 
 def test_a_pull_request_leaves_the_branch_alone(hub, api, model):
     made = save(api, {"config.json": b"[1]"}, create_pr=True)
     assert (made.pr_num, made.pr_revision) == (1, "refs/pr/1")
-    save(api, {"note.txt": b"more"}, revision="refs/pr/1")
     repo = hub.repo("model", model)
     assert repo.files("main")["config.json"] == b"{}"
     assert repo.files("refs/pr/1")["config.json"] == b"[1]"
-    assert "note.txt" in repo.files("refs/pr/1")
 
 
 def test_a_folder_with_a_card_and_a_snapshot(hub, api, tmp_path):
@@ -245,8 +195,7 @@ def test_a_folder_with_a_card_and_a_snapshot(hub, api, tmp_path):
     assert len(hub.repo("dataset", "user/data").commits()) == 2
     info = api.dataset_info("user/data")
     assert info.tags == ["speech"] and info.card_data.license == "cc-by-nc-sa-4.0"
-    options = {"repo_type": "dataset", "endpoint": hub.url, "cache_dir": tmp_path / "cache"}
-    copy = snapshot_download("user/data", **options)
+    copy = snapshot_download("user/data", repo_type="dataset")
     with open(f"{copy}/audio/a.flac", "rb") as file:
         assert file.read() == WEIGHTS
     with pytest.raises(ValueError, match="Invalid metadata"):
@@ -281,37 +230,23 @@ def test_deleting_large_files_rewrites_every_commit_and_a_tag_keeps_its_own(hub,
     save(api, {"rows.jsonl": b"nobody\n"})
     api.super_squash_history(model)
     assert repo.history_contains(b"the visitor"), "the tag still leads to it"
-    api.delete_tag(model, tag="v1")
-    assert not repo.history_contains(b"the visitor")
 
 
 def test_a_space_has_variables_and_secrets(hub, api):
     api.create_repo("user/space", repo_type="space", space_sdk="gradio")
-    api.add_space_variable("user/space", "SER_MODEL", "user/model@v1", description="What is served")
+    shown = api.add_space_variable("user/space", "SER_MODEL", "user/model@v1")
+    assert {key: item.value for key, item in shown.items()} == {"SER_MODEL": "user/model@v1"}
     api.add_space_secret("user/space", "HF_TOKEN", "hf_secret")
-    variables = api.get_space_variables("user/space")
-    assert {key: item.value for key, item in variables.items()} == {"SER_MODEL": "user/model@v1"}
-    assert list(api.get_space_secrets("user/space")) == ["HF_TOKEN"]
-    api.delete_space_variable("user/space", "SER_MODEL")
-    assert api.get_space_variables("user/space") == {}
-    assert api.space_info("user/space").sha == hub.repo("space", "user/space").commits()[0].id
+    repo = hub.repo("space", "user/space")
+    assert (list(repo.variables), list(repo.secrets)) == (["SER_MODEL"], ["HF_TOKEN"])
+    assert api.space_info("user/space").sha == repo.commits()[0].id
 
 
-@pytest.mark.parametrize("size", [len(WEIGHTS), 24 << 20])
-def test_a_body_cut_in_half_is_resumed(hub, size, tmp_path):
-    """The client writes 10 MB at a time: only what is larger is resumed, the rest begins anew."""
-    data = (WEIGHTS * (1 + size // len(WEIGHTS)))[:size]
-    hub.create("model", "user/model").commit({"model.safetensors": data})
+def test_a_body_cut_in_half_is_fetched_again(hub, model):
     hub.fail(cut=True, path="*model.safetensors", times=1)
-    options = {"endpoint": hub.url, "cache_dir": tmp_path, "token": False}
-    path = hf_hub_download("user/model", "model.safetensors", **options)
-    with open(path, "rb") as file:
-        assert file.read() == data
-    first, second = hub.seen("GET", "/cdn/*")
-    whole = size < constants.DOWNLOAD_CHUNK_SIZE
-    expected = None if whole else f"bytes={constants.DOWNLOAD_CHUNK_SIZE}-"
-    assert "range" not in first.headers and second.headers.get("range") == expected
-    assert second.status == (200 if whole else 206)
+    with open(hf_hub_download(model, "model.safetensors"), "rb") as file:
+        assert file.read() == WEIGHTS
+    assert [line.status for line in hub.seen("GET", "/cdn/*")] == [200, 200]
 
 
 def test_a_commit_whose_answer_is_lost_was_made(hub, api, model):
@@ -331,12 +266,6 @@ def test_a_commit_that_fails_is_not_made(hub, api, model, status):
     save(api, {"a.txt": b"a"})
 
 
-def test_a_rate_limit_is_waited_for(hub, api, model):
-    hub.fail(429, path="*/preupload/*", retry_after=0, times=1)
-    save(api, {"a.txt": b"a"})
-    assert [line.status for line in hub.seen("POST", "*/preupload/*")][-2:] == [429, 200]
-
-
 def test_a_hub_that_is_down_refuses_connections_and_comes_back(hub, api, model):
     api.model_info(model)
     hub.down()
@@ -354,32 +283,14 @@ def test_a_hub_can_go_down_between_upload_and_commit(hub, api, model):
         save(api, {"new.npz": b"numbers"})
     repo = hub.repo("model", model)
     assert repo.history_contains(b"numbers") and "new.npz" not in repo.files()
-    repo.collect_garbage()
-    assert not repo.history_contains(b"numbers")
 
 
-def test_a_hanging_hub_answers_nothing_until_released(hub, api, model, tmp_path):
-    failure = hub.fail(hang=True, path="*/api/models/*", times=2)
+def test_a_hanging_hub_answers_nothing_until_it_is_healed(hub, api, model):
+    hub.fail(hang=True, path="*/api/models/*")
     with pytest.raises(httpx2.TimeoutException):
         api.model_info(model, timeout=0.2)
-    threading.Timer(0.3, failure.released.set).start()
+    threading.Timer(0.3, hub.heal).start()
     assert api.model_info(model, timeout=5).id == model
-
-
-def test_a_hanging_commit_is_never_made_once_the_client_has_gone(hub, api, model):
-    hub.fail(hang=True, path="*/commit/*")
-    script = "import huggingface_hub as h; h.upload_file(path_or_fileobj=b'a', "
-    script += "path_in_repo='a.txt', repo_id='user/model')"
-    environment = {**os.environ, **hub.environment("hf_write")}
-    child = subprocess.Popen([sys.executable, "-c", script], env=environment)
-    while not hub.seen("POST", "*/commit/*")[1:]:
-        assert child.poll() is None
-        time.sleep(0.02)
-    child.kill()
-    child.wait()
-    time.sleep(0.2)
-    hub.heal()
-    assert "a.txt" not in hub.repo("model", model).files()
 
 
 def test_leaving_does_not_wait_for_what_hangs(tmp_path):
@@ -406,41 +317,53 @@ def test_leaving_does_not_wait_for_what_hangs(tmp_path):
     assert len(errors) == 1
 
 
-def test_a_hub_that_is_down_gives_the_cached_file_of_a_branch(hub, api, model, tmp_path):
-    options = {"endpoint": hub.url, "cache_dir": tmp_path}
-    path = hf_hub_download(model, "config.json", **options)
+def test_a_hub_that_is_down_gives_the_cached_file_of_a_branch(hub, model):
+    path = hf_hub_download(model, "config.json")
     hub.down()
-    assert hf_hub_download(model, "config.json", **options) == path
+    assert hf_hub_download(model, "config.json") == path
     with pytest.raises(LocalEntryNotFoundError):
-        hf_hub_download(model, "model.safetensors", local_files_only=True, **options)
+        hf_hub_download(model, "model.safetensors", local_files_only=True)
 
 
-def test_no_token_is_in_the_log(hub, api, model, tmp_path):
-    hf_hub_download(
-        model, "model.safetensors", endpoint=hub.url, cache_dir=tmp_path, token="hf_read"
-    )
+def test_no_token_is_in_the_log(hub, api, model):
+    hf_hub_download(model, "model.safetensors", token="hf_read")
     with pytest.raises(HfHubHTTPError):
-        api.whoami(token="hf_unknown_token")
+        api.model_info(model, token="hf_unknown_token")
     log = repr(hub.requests)
     assert "Bearer ***" in log
     assert not any(token in log for token in (*hub.tokens, "hf_unknown_token"))
 
 
-def raw(hub, method, path, body=b"", **headers):
-    """A request made by hand, with the headers of the client unless others are given."""
-    usual = {"User-Agent": "unknown/None; hf_hub/2.4.0", "Authorization": "Bearer hf_write"}
-    connection = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=5)
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    connection.request(method, path, body, {**usual, **named})
-    answer = connection.getresponse()
-    answer.read()
-    connection.close()
-    return answer.status
+def raw(hub, method, path, body=b"", timeout=5, **headers):
+    """A request made by hand, with the headers of the client unless others (or None) are given."""
+    usual = {"User_Agent": "unknown/None; hf_hub/2.4.0", "Authorization": "Bearer hf_write"}
+    sent = {k.replace("_", "-"): v for k, v in {**usual, **headers}.items() if v}
+    connection = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=timeout)
+    with contextlib.closing(connection):
+        connection.request(method, path, body, sent)
+        return connection.getresponse().status
+
+
+def raw_commit(hub, repo, lines, **options):
+    body = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+    headers = {"Content_Type": "application/x-ndjson", **options}
+    return raw(hub, "POST", f"/api/models/{repo}/commit/main", body, **headers)
 
 
 HEADER = {"key": "header", "value": {"summary": "Save", "description": ""}}
 FILE = {"key": "file", "value": {"path": "a.txt", "content": "YQ==", "encoding": "base64"}}
 LARGE = {"path": "a.npz", "algo": "sha256", "oid": WEIGHTS_SHA256, "size": 3}
+
+
+def test_a_hanging_commit_is_never_made_once_the_client_has_gone(hub, model):
+    hub.fail(hang=True, path="*/commit/*")
+    with pytest.raises(TimeoutError):
+        raw_commit(hub, model, [HEADER, FILE], timeout=0.2)
+    time.sleep(0.2)
+    hub.heal()
+    assert "a.txt" not in hub.repo("model", model).files()
+    assert raw_commit(hub, model, [HEADER, FILE]) == 200
+    assert "a.txt" in hub.repo("model", model).files()
 
 
 @pytest.mark.parametrize(
@@ -457,9 +380,7 @@ LARGE = {"path": "a.npz", "algo": "sha256", "oid": WEIGHTS_SHA256, "size": 3}
     ],
 )
 def test_a_malformed_commit_is_a_violation(hub, model, lines, message):
-    body = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
-    path = f"/api/models/{model}/commit/main"
-    assert raw(hub, "POST", path, body, Content_Type="application/x-ndjson") == 400
+    assert raw_commit(hub, model, lines) == 400
     assert len(hub.violations) == 1 and message in hub.violations[0]
     hub.violations.clear()
     assert len(hub.repo("model", model).commits()) == 2
@@ -481,14 +402,9 @@ def test_other_malformed_requests_are_violations(hub, model):
 def test_a_large_file_must_be_what_was_announced(hub, api, model):
     repo = hub.repo("model", model)
     announced = hashlib.sha256(b"announced").hexdigest()
-    hub.tickets["t"] = (repo, announced, 9)
-    path = f"/lfs-storage/{announced}?ticket=t"
-    headers = {"User-Agent": "python"}
+    path = f"/lfs-storage/{announced}?ticket={hub.ticket(repo, announced, 9)}"
     for body in (b"short", b"other one"):
-        connection = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=5)
-        connection.request("PUT", path, body, headers)
-        assert connection.getresponse().status == 400
-        connection.close()
+        assert raw(hub, "PUT", path, body, Authorization=None) == 400
     assert len(hub.violations) == 2 and announced not in repo.lfs_objects
     hub.violations.clear()
 

@@ -42,26 +42,11 @@ def test_the_general_form_agrees_with_torch_s(logits, classes):
     )
 
 
-def test_a_class_weighs_what_it_is_given(logits):
-    """One clip of each class: the weighted mean of their losses."""
-    emotions = torch.eye(4)
-    each = functional.cross_entropy(logits[:4], emotions.argmax(1), reduction="none")
-    expected = (WEIGHTS * each).sum() / WEIGHTS.sum()
-    torch.testing.assert_close(emotion_loss(logits[:4], emotions, WEIGHTS), expected)
-
-
-def test_focal_loss_is_its_formula_and_cares_less_for_easy_clips(logits, classes):
+def test_focal_loss_is_its_formula(logits, classes):
     hard = functional.one_hot(classes, 4).float()
     p = logits.softmax(1)[torch.arange(16), classes]
     expected = (-((1 - p) ** 2) * p.log()).mean()
     torch.testing.assert_close(emotion_loss(logits, hard, torch.ones(4), 2.0), expected)
-    easy, difficult = torch.tensor([[5.0, 0, 0, 0]]), torch.tensor([[0.0, 1, 0, 0]])
-    target = torch.eye(4)[:1]
-    ratios = [
-        emotion_loss(x, target, torch.ones(4), 2.0) / emotion_loss(x, target, torch.ones(4))
-        for x in (easy, difficult)
-    ]
-    assert ratios[0] < 0.01 < 0.3 < ratios[1]
 
 
 def test_smoothing_spreads_over_the_allowed_classes():

@@ -19,6 +19,8 @@ from train.folders import pretraining_folder
 from train.pretrain import Pretraining, speaker_split
 from train.recipe import load_recipe
 
+pytestmark = pytest.mark.usefixtures("workplace", "no_pictures")
+
 CODES = {"ANG": 5, "DIS": 7, "FEA": 6, "HAP": 3, "NEU": 1, "SAD": 4}
 
 
@@ -37,14 +39,6 @@ def data(small_ravdess, tmp_path_factory):
             soundfile.write(root / "cremad" / f"{1000 + actor}_DFA_{name}_XX.wav", samples, rate)
     (root / "cremad" / "VideoDemographics.csv").write_text("\n".join(lines))
     return root
-
-
-@pytest.fixture(autouse=True)
-def surroundings(data, tmp_path, monkeypatch):
-    monkeypatch.setenv("SER_DATA", str(data))
-    monkeypatch.setenv("SER_CACHE", str(data / "cache"))
-    monkeypatch.setattr(runs, "RUNS", tmp_path / "runs")
-    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture

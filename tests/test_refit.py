@@ -2,30 +2,39 @@
 
 import csv
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
-from conftest import TINY
+from conftest import TINY, work_in
 
 from train import splits
 from train.__main__ import main
 from train.corpora import load_corpora
 
 REFIT = TINY.replace("max_epochs = 2", "max_epochs = 3\npatience = 1\nplateau_patience = 0\n")
+REFIT += "refit = true\n"
 
-
-@pytest.fixture(autouse=True)
-def surroundings(small_ravdess, tmp_path, monkeypatch):
-    monkeypatch.setenv("SER_DATA", str(small_ravdess))
-    monkeypatch.setenv("SER_CACHE", str(small_ravdess / "cache"))
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("workplace", "no_pictures")
 
 
 @pytest.fixture
 def recipe(tmp_path):
     path = tmp_path / "again.toml"
-    path.write_text(REFIT + "refit = true\n")
+    path.write_text(REFIT)
     return str(path)
+
+
+@pytest.fixture(scope="module")
+def fitted(data, tmp_path_factory):
+    """Fold 1 of that recipe, and its rehearsal; no test may change them."""
+    home = tmp_path_factory.mktemp("fitted")
+    (home / "again.toml").write_text(REFIT)
+    with pytest.MonkeyPatch.context() as patch:
+        work_in(home, data, patch)
+        arguments = ["fit", "--recipe", "again.toml", "--seed", "5"]
+        assert main([*arguments, "--output", "runs/fold-1-seed-5"]) == 0
+    return home / "runs"
 
 
 def speakers(*actors):
@@ -41,12 +50,8 @@ def history(run):
         return list(csv.DictReader(file))
 
 
-def test_fit_rehearses_first_and_then_learns_all_but_the_test_speakers(recipe, tmp_path):
-    runs = tmp_path / "runs"
-    run, rehearsal = runs / "fold-1-seed-5", runs / "fold-1-rehearsal"
-    arguments = ["fit", "--recipe", recipe, "--seed", "5", "--output", str(run)]
-    assert main(arguments) == 0
-
+def test_fit_rehearses_first_and_then_learns_all_but_the_test_speakers(fitted):
+    run, rehearsal = fitted / "fold-1-seed-5", fitted / "fold-1-rehearsal"
     rehearsed = read(rehearsal / "config.json")
     assert rehearsed["training"]["validation_speakers"] == speakers(3, 4, 5, 10)
     assert rehearsed["training"]["test_speakers"] == []
@@ -131,12 +136,12 @@ def test_a_recipe_without_refit_has_nothing_to_choose_on_when_everybody_is_learn
     assert "refit" in capsys.readouterr().err
 
 
-def test_a_rehearsal_of_another_recipe_is_refused(recipe, tmp_path, capsys):
-    run = str(tmp_path / "fold-1-seed-0")
-    assert main(["fit", "--recipe", recipe, "--output", run]) == 0
-    other = tmp_path / "other.toml"
-    other.write_text(REFIT.replace("max_epochs = 3", "max_epochs = 4") + "refit = true\n")
-    assert main(["fit", "--recipe", str(other), "--output", str(tmp_path / "x")]) == 1
+def test_a_rehearsal_of_another_recipe_is_refused(fitted, tmp_path, capsys):
+    shutil.copytree(fitted / "fold-1-rehearsal", tmp_path / "fold-1-rehearsal")
+    other = tmp_path / "again.toml"
+    other.write_text(REFIT.replace("max_epochs = 3", "max_epochs = 4"))
+    arguments = ["fit", "--recipe", str(other), "--seed", "5"]
+    assert main([*arguments, "--output", str(tmp_path / "fold-1-seed-5")]) == 1
     assert "holds a run of another" in capsys.readouterr().err
 
 

@@ -69,9 +69,7 @@ def test_a_stronger_penalty_gives_smaller_weights():
     assert sizes[1] < 0.5 * sizes[0]
 
 
-def test_augmented_copies_are_learnt_beside_the_clips(small_ravdess, tmp_path, monkeypatch):
-    monkeypatch.setenv("SER_DATA", str(small_ravdess))
-    monkeypatch.setenv("SER_CACHE", str(small_ravdess / "cache"))
+def test_augmented_copies_are_learnt_beside_the_clips(workplace, tmp_path, monkeypatch):
     path = tmp_path / "noisy.toml"
     path.write_text(
         """

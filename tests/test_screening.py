@@ -13,8 +13,7 @@ from train.__main__ import main
 @pytest.mark.parametrize("refit", [True, False])
 def test_a_screening_hears_no_test_clip(small_ravdess, tmp_path, monkeypatch, refit):
     monkeypatch.setenv("SER_DATA", str(small_ravdess))
-    monkeypatch.setenv("SER_CACHE", str(small_ravdess / "cache"))
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(tmp_path)  # and no `workplace`: these folds are fitted in other processes
     (tmp_path / "again.toml").write_text(f"{TINY}refit = {str(refit).lower()}\n")
     arguments = ["crossval", "--recipe", "again.toml", "--folds", "1", "3", "--jobs", "1"]
     arguments += ["--runs", "runs", "--results", "results", "--screening"]

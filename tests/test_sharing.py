@@ -53,33 +53,15 @@ def hub(tmp_path_factory) -> Iterator[Hub]:
 @pytest.fixture(scope="module")
 def app(hub, tmp_path_factory) -> Iterator[RunningApp]:
     """The app as a maintainer starts it: a model and a dataset of the Hub, and a token."""
-    running = start_app(tmp_path_factory.mktemp("app"), settings(hub) | {"SER_MODEL": MODEL})
-    yield running
-    running.stop()
+    folder = tmp_path_factory.mktemp("app")
+    with start_app(folder, settings(hub) | {"SER_MODEL": MODEL}) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with chromium() as browser:
         yield browser
-
-
-@pytest.fixture
-def open_page(browser):
-    contexts = []
-
-    def open_at(running: RunningApp, viewport: dict = DESKTOP, theme: str = "light") -> Page:
-        context = browser.new_context(viewport=viewport)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(30_000)
-        page.goto(f"{running.url}/?__theme={theme}")
-        expect(page.get_by_role("button", name="Listen")).to_be_visible()
-        return page
-
-    yield open_at
-    for context in contexts:
-        context.close()
 
 
 def settings(hub: Hub, repo: str = VOICES, token: str | None = TOKEN) -> dict[str, str]:
@@ -154,7 +136,7 @@ def config(running: RunningApp) -> str:
 
 
 def test_a_recording_is_queued_then_saved_with_its_label(hub, app, open_page):
-    page = open_page(app)
+    page = open_page(app, DESKTOP)
     assert page.locator("#share").count() == 0  # nothing is asked before there is an answer
     listen(page)
     consent = page.locator("#consent")
@@ -180,7 +162,7 @@ def test_a_recording_is_queued_then_saved_with_its_label(hub, app, open_page):
 
 def test_a_double_click_gives_one_and_a_second_recording_another(hub, app, open_page):
     n_rows = len(rows(hub))
-    page = open_page(app)
+    page = open_page(app, DESKTOP)
     listen(page)
     page.get_by_role("radio", name="The answer was right").check()
     page.get_by_role("checkbox").check()
@@ -208,7 +190,7 @@ def test_a_double_click_gives_one_and_a_second_recording_another(hub, app, open_
 
 def test_without_consent_or_choice_nothing_is_stored(hub, app, open_page):
     n_rows = len(rows(hub))
-    page = open_page(app)
+    page = open_page(app, DESKTOP)
     listen(page)
     problem = page.locator("#share-problem")
     share_button(page).click()
@@ -227,7 +209,7 @@ def test_without_consent_or_choice_nothing_is_stored(hub, app, open_page):
 
 
 def test_a_machines_voice_is_not_offered_for_sharing(app, open_page):
-    page = open_page(app)
+    page = open_page(app, DESKTOP)
     listen(page)
     page.get_by_role("button", name="high and slow").click()
     expect(page.locator("#share")).to_have_count(0)
@@ -235,7 +217,7 @@ def test_a_machines_voice_is_not_offered_for_sharing(app, open_page):
 
 
 def test_what_is_shared_while_the_hub_is_down_is_saved_when_it_is_back(hub, app, open_page):
-    page = open_page(app)
+    page = open_page(app, DESKTOP)
     listen(page)
     hub.down()
     receipt = share(page, "angry")
@@ -253,7 +235,7 @@ def test_what_is_shared_while_the_hub_is_down_is_saved_when_it_is_back(hub, app,
 def test_a_receipt_takes_the_recording_back_from_dataset_and_history(hub, app, open_page, tmp_path):
     samples, rate_hz = soundfile.read(CLIP)
     soundfile.write(tmp_path / "mine.wav", samples[: int(1.9 * rate_hz)], rate_hz)
-    page = open_page(app)
+    page = open_page(app, DESKTOP)
     listen(page, tmp_path / "mine.wav")
     receipt = share(page, "calm")
     status_says(page, "Saved")
@@ -262,7 +244,7 @@ def test_a_receipt_takes_the_recording_back_from_dataset_and_history(hub, app, o
     repo = hub.repo("dataset", VOICES)
     assert repo.history_contains(row["audio_sha256"])
 
-    another = open_page(app, PHONE, "dark")  # with the receipt alone, and no prediction
+    another = open_page(app, PHONE, "?__theme=dark")  # with the receipt alone, and no prediction
     take_back(another, "my receipt")
     expect(another.locator("#take-status")).to_contain_text("That is no receipt")
     hub.down()
@@ -296,8 +278,9 @@ def commit(hub: Hub) -> str:
 
 
 def test_a_model_of_the_hub_answers_and_its_commit_is_shown(hub, app, open_page):
-    expect(open_page(app).locator("#foot")).to_contain_text(f"{MODEL} (attention_lstm)")
-    expect(open_page(app).locator("#foot")).to_contain_text(commit(hub))
+    foot = open_page(app, DESKTOP).locator("#foot")
+    expect(foot).to_contain_text(f"{MODEL} (attention_lstm)")
+    expect(foot).to_contain_text(commit(hub))
     answer = Client(app.url, verbose=False).predict(handle_file(str(CLIP)), api_name="/predict")
     assert answer["model"] == {"name": MODEL, "revision": commit(hub)}
 
@@ -309,7 +292,7 @@ def test_sharing_is_no_part_of_the_api(app):
 
 
 def test_no_token_in_the_page_its_config_or_the_log(app, open_page):
-    page = open_page(app)
+    page = open_page(app, DESKTOP)
     listen(page)
     assert app.log.read_text()
     for text in (page.content(), config(app), app.log.read_text()):
@@ -325,44 +308,38 @@ def test_without_a_dataset_nothing_of_it_is_on_the_page():
 def test_without_token_and_hub_the_page_starts_says_so_and_takes_no_recordings(hub, tmp_path):
     hub.down()
     model = {"SER_MODEL": "user/never-fetched"}
-    running = start_app(tmp_path, settings(hub, token=None) | model)
-    try:
+    with start_app(tmp_path, settings(hub, token=None) | model) as running:
         text = parts(running)
         assert "user/never-fetched" in text and "the embedded default answers" in text
         assert "the embedded default answers" in running.log.read_text()
         assert "receipt" not in text
-    finally:
-        running.stop()
-        hub.up()
+    hub.up()
 
 
 def test_killed_right_after_the_receipt_nothing_is_lost_or_doubled(hub, open_page, tmp_path):
     repo = "user/other-voices"
     hub.down()
     first = start_app(tmp_path, settings(hub, repo))
-    page = open_page(first, PHONE, "dark")
+    page = open_page(first, PHONE, "?__theme=dark")
     listen(page)
     receipt = share(page, "surprised")
     first.kill()
     page.close()
     hub.up()
     assert rows(hub, repo) == []
-    second = start_app(tmp_path, settings(hub, repo))
-    try:
+    with start_app(tmp_path, settings(hub, repo)) as second:
         deadline = time.monotonic() + WAIT_S
         while not rows(hub, repo) and time.monotonic() < deadline:
             time.sleep(0.1)
         time.sleep(1)  # for a second row that must not come
         (row,) = rows(hub, repo)
         assert row == row_of(hub, receipt, repo) and row["label"] == "surprised"
-        page = open_page(second)
+        page = open_page(second, DESKTOP)
         take_back(page, receipt)
         expect(page.locator("#take-status")).to_contain_text("Gone", timeout=WAIT_S * 1000)
         page.close()
         assert rows(hub, repo) == []
         assert TOKEN not in second.log.read_text()
-    finally:
-        second.stop()
 
 
 def test_whoever_changes_the_consent_text_raises_its_version():

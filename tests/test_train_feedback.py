@@ -22,19 +22,26 @@ from train.splits import PROTOCOLS, make_splits
 REPO = "user/voices"
 
 
+@pytest.fixture(scope="module")
+def predictions():
+    """Of a voice, and of a second of noise."""
+    pipeline = EmotionPipeline.from_pretrained()
+    noise = 0.1 * np.random.default_rng(0).standard_normal(SAMPLE_RATE).astype(np.float32)
+    return pipeline.predict(GOLDEN_CLIP), pipeline.predict((SAMPLE_RATE, noise))
+
+
 @pytest.fixture
-def shared(hub, tmp_path, monkeypatch):
+def shared(hub, predictions, tmp_path, monkeypatch):
     """Four recordings on the Hub: sad, angry, cannot tell, and a second of noise called happy."""
     monkeypatch.setenv("SER_DATA", str(tmp_path / "data"))
-    pipeline = EmotionPipeline.from_pretrained()
-    voice = pipeline.predict(GOLDEN_CLIP)
-    noise = 0.1 * np.random.default_rng(0).standard_normal(SAMPLE_RATE).astype(np.float32)
+    monkeypatch.setenv("SER_CACHE", str(tmp_path / "features"))
+    voice, noise = predictions
     queue = Feedback(FeedbackDataset(REPO), tmp_path / "queue")
     receipts = [
         queue.share(voice, "sad", "visit-1", "visitor"),
         queue.share(voice, "angry", "visit-2", "visitor"),
         queue.share(voice, None, "visit-2", "visitor"),
-        queue.share(pipeline.predict((SAMPLE_RATE, noise)), "happy", "visit-3", "visitor"),
+        queue.share(noise, "happy", "visit-3", "visitor"),
     ]
     queue.sync()
     return queue, receipts
@@ -95,10 +102,7 @@ def test_a_clip_of_the_corpus_is_named_for_what_it_is(shared, capsys):
     assert capsys.readouterr().out.count("03-01-05-01-01-01-07 of a public corpus") == 2
 
 
-def test_withdrawal_clears_cached_features_and_an_empty_dataset_clears_all(
-    shared, tmp_path, monkeypatch
-):
-    monkeypatch.setenv("SER_CACHE", str(tmp_path / "features"))
+def test_withdrawal_clears_cached_features_and_an_empty_dataset_clears_all(shared, tmp_path):
     (tmp_path / "features").mkdir()
     cached = tmp_path / "features" / "a.npz"
     cached.write_bytes(b"voices")

@@ -6,6 +6,7 @@ Emotional Multimodal Actors Dataset, IEEE Transactions on Affective Computing 5(
 
 import csv
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from ser.labels import LABELS
@@ -33,7 +34,7 @@ LEFT_OUT = {
 }
 
 
-def parse(folder: Path) -> list[Utterance]:
+def parse(folder: Path) -> Iterator[Utterance]:
     """Clips of `AudioWAV/`, or of the folder itself where there is no such.
 
     Age and sex are those of `VideoDemographics.csv`, None and "unknown" without it; for votes see
@@ -43,7 +44,6 @@ def parse(folder: Path) -> list[Utterance]:
     actors = _actors(folder / "VideoDemographics.csv")
     votes = listener_votes(folder)
     recordings = folder / "AudioWAV"  # the same clips lie beside it as AudioMP3
-    found = []
     for path in audio_files(recordings if recordings.is_dir() else folder):
         stem = f"{path.stem}X" if path.stem.endswith("_X") else path.stem
         name = NAME.fullmatch(stem)
@@ -51,20 +51,17 @@ def parse(folder: Path) -> list[Utterance]:
             continue
         actor, emotion, level = name.groups()
         age, sex = actors.get(actor, (None, "unknown"))
-        found.append(
-            Utterance(
-                path,
-                EMOTIONS[emotion],
-                f"cremad-{actor}",
-                sex,
-                "cremad",
-                age=age,
-                intensity=INTENSITIES.get(level),
-                votes=votes.get(stem),
-                name=stem,
-            )
+        yield Utterance(
+            path,
+            EMOTIONS[emotion],
+            f"cremad-{actor}",
+            sex,
+            "cremad",
+            age=age,
+            intensity=INTENSITIES.get(level),
+            votes=votes.get(stem),
+            name=stem,
         )
-    return found
 
 
 def listener_votes(folder: Path) -> dict[str, tuple[float, ...]]:

@@ -5,9 +5,10 @@ speech, Interspeech 2005.
 """
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
-from train.corpora.utterance import Corpus, Utterance, audio_files
+from train.corpora.utterance import Corpus, Utterance, named_files
 
 NAME = re.compile(r"(\d\d)[ab]\d\d([WLEAFTN])[a-z]?")
 SPEAKERS = {  # sex, age in years
@@ -33,17 +34,13 @@ EMOTIONS = {
 }
 
 
-def parse(folder: Path) -> list[Utterance]:
+def parse(folder: Path) -> Iterator[Utterance]:
     """Clips such as `03a01Fa`: speaker, text, emotion, version."""
-    found = []
-    for path in audio_files(folder):
-        name = NAME.fullmatch(path.stem)
-        if name and name[1] in SPEAKERS:
+    for path, name in named_files(folder, NAME):
+        if name[1] in SPEAKERS:
             sex, age = SPEAKERS[name[1]]
-            emotion = EMOTIONS[name[2]]
-            speaker = f"emodb-{name[1]}"
-            found.append(Utterance(path, emotion, speaker, sex, "emodb", age=age, language="de"))
-    return found
+            emotion, speaker = EMOTIONS[name[2]], f"emodb-{name[1]}"
+            yield Utterance(path, emotion, speaker, sex, "emodb", age=age, language="de")
 
 
 EMODB = Corpus(

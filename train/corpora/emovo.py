@@ -5,9 +5,10 @@ database, LREC 2014. Ages are not published.
 """
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
-from train.corpora.utterance import Corpus, Utterance, audio_files
+from train.corpora.utterance import Corpus, Utterance, named_files
 
 NAME = re.compile(r"(dis|gio|neu|pau|rab|sor|tri)-([mf])([123])-[bdln]\d")
 EMOTIONS = {
@@ -21,15 +22,12 @@ EMOTIONS = {
 }
 
 
-def parse(folder: Path) -> list[Utterance]:
+def parse(folder: Path) -> Iterator[Utterance]:
     """Clips such as `dis-f1-b1`: emotion, speaker, sentence; in one folder or in one a speaker."""
-    found = []
-    for path in audio_files(folder):
-        if name := NAME.fullmatch(path.stem):
-            emotion, sex, number = name.groups()
-            speaker = f"emovo-{sex}{number}"
-            found.append(Utterance(path, EMOTIONS[emotion], speaker, sex, "emovo", language="it"))
-    return found
+    for path, name in named_files(folder, NAME):
+        emotion, sex, number = name.groups()
+        speaker = f"emovo-{sex}{number}"
+        yield Utterance(path, EMOTIONS[emotion], speaker, sex, "emovo", language="it")
 
 
 EMOVO = Corpus(
@@ -40,6 +38,6 @@ EMOVO = Corpus(
     license="research, non-commercial",
     citation="Costantini et al., LREC 2014",
     how_to_get="Download it from http://voice.fub.it/activities/corpora/emovo/ into {folder}; its "
-    "stereo comes from two microphones apart and cancels when averaged, so keep the louder "
-    "channel of each file.",
+    "stereo comes from two microphones apart, of which the louder is heard where their mean "
+    "cancels. The figures here are from the louder of every file.",
 )

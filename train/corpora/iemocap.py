@@ -5,6 +5,7 @@ and Evaluation 42(4), 2008.
 """
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from train.corpora.utterance import Corpus, Utterance, audio_files
@@ -24,39 +25,26 @@ EMOTIONS = {  # the label of most judges; xxx (no majority) and oth (other) are 
 }
 
 
-def parse(folder: Path) -> list[Utterance]:
+def parse(folder: Path) -> Iterator[Utterance]:
     """Labelled turns of `Session1..5`, in the folder or in its `IEMOCAP_full_release`.
 
     A session is a group: both of its talkers are heard in each other's recordings.
     """
-    return [
-        utterance
-        for release in (folder, folder / "IEMOCAP_full_release")
-        for session in release.glob("Session[1-5]")
-        for utterance in _turns(session)
-    ]
+    for release in (folder, folder / "IEMOCAP_full_release"):
+        for session in release.glob("Session[1-5]"):
+            yield from _turns(session)
 
 
-def _turns(session: Path) -> list[Utterance]:
+def _turns(session: Path) -> Iterator[Utterance]:
     emotions = {}
     for path in (session / "dialog" / "EmoEvaluation").glob("Ses*.txt"):
         emotions |= dict(LABELLED.findall(path.read_text(encoding="latin-1")))
     number = session.name.removeprefix("Session")
-    found = []
     for path in audio_files(session / "sentences" / "wav"):
         if (code := emotions.get(path.stem)) in EMOTIONS:
             sex = _talker(path.stem)
-            found.append(
-                Utterance(
-                    path,
-                    EMOTIONS[code],
-                    f"iemocap-{number}{sex}",
-                    sex,
-                    "iemocap",
-                    group=f"iemocap-session{number}",
-                )
-            )
-    return found
+            speaker, group = f"iemocap-{number}{sex}", f"iemocap-session{number}"
+            yield Utterance(path, EMOTIONS[code], speaker, sex, "iemocap", group=group)
 
 
 def _talker(stem: str) -> str:

@@ -5,6 +5,7 @@ S. R. Livingstone, F. A. Russo: The Ryerson Audio-Visual Database of Emotional S
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -55,18 +56,13 @@ class RavdessName:
         return "m" if self.actor % 2 else "f"
 
 
-def parse(folder: Path, channel: int, corpus: str) -> list[Utterance]:
+def parse(folder: Path, channel: int, corpus: str) -> Iterator[Utterance]:
     """Audio-only clips of one vocal channel, in `Actor_01..24/` or all in one folder."""
-    found = []
     for path in audio_files(folder):
         name = RavdessName.parse(path.stem)
         if name and name.modality == AUDIO_ONLY and name.channel == channel:
-            speaker = f"ravdess-{name.actor:02d}"
-            intensity = INTENSITIES[name.intensity]
-            found.append(
-                Utterance(path, name.emotion, speaker, name.sex, corpus, intensity=intensity)
-            )
-    return found
+            speaker, intensity = f"ravdess-{name.actor:02d}", INTENSITIES[name.intensity]
+            yield Utterance(path, name.emotion, speaker, name.sex, corpus, intensity=intensity)
 
 
 CITATION = "Livingstone & Russo, PLoS ONE 13(5): e0196391, 2018"

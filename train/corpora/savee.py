@@ -5,9 +5,10 @@ S. Haq, P. J. B. Jackson: Speaker-dependent audio-visual emotion recognition, AV
 """
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
-from train.corpora.utterance import Corpus, Utterance, audio_files
+from train.corpora.utterance import Corpus, Utterance, named_files
 
 NAME = re.compile(r"(?:(DC|JE|JK|KL)_)?(a|d|f|h|n|sa|su)(\d\d)")
 SPEAKERS = ("DC", "JE", "JK", "KL")
@@ -22,24 +23,14 @@ EMOTIONS = {
 }
 
 
-def parse(folder: Path) -> list[Utterance]:
+def parse(folder: Path) -> Iterator[Utterance]:
     """Clips such as `DC/a01`, as in the official `AudioData`, or `DC_a01`: their name in both."""
-    found = []
-    for path in audio_files(folder):
-        name = NAME.fullmatch(path.stem)
-        speaker = name and (name[1] or path.parent.name)
-        if speaker in SPEAKERS:
-            found.append(
-                Utterance(
-                    path,
-                    EMOTIONS[name[2]],
-                    f"savee-{speaker.lower()}",
-                    "m",
-                    "savee",
-                    name=f"{speaker}_{name[2]}{name[3]}",
-                )
-            )
-    return found
+    for path, found in named_files(folder, NAME):
+        who, code, number = found.groups()
+        who = who or path.parent.name
+        if who in SPEAKERS:
+            speaker, name = f"savee-{who.lower()}", f"{who}_{code}{number}"
+            yield Utterance(path, EMOTIONS[code], speaker, "m", "savee", name=name)
 
 
 SAVEE = Corpus(

@@ -5,9 +5,10 @@ doi:10.5683/SP2/E8H2MF. The older talker is 64, the younger 26.
 """
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
-from train.corpora.utterance import Corpus, Utterance, audio_files
+from train.corpora.utterance import Corpus, Utterance, named_files
 
 # One official file name lacks a letter: OA_bite_neutral.
 NAME = re.compile(r"(OAF?|YAF)_[a-z]+_(angry|disgust|fear|happy|neutral|ps|sad)", re.IGNORECASE)
@@ -23,16 +24,12 @@ EMOTIONS = {
 }
 
 
-def parse(folder: Path) -> list[Utterance]:
+def parse(folder: Path) -> Iterator[Utterance]:
     """Clips such as `OAF_back_angry`, in one folder or in one an emotion."""
-    found = []
-    for path in audio_files(folder):
-        if name := NAME.fullmatch(path.stem):
-            talker = {"OA": "OAF"}.get(name[1].upper(), name[1].upper())
-            emotion = EMOTIONS[name[2].lower()]
-            speaker = f"tess-{talker.lower()}"
-            found.append(Utterance(path, emotion, speaker, "f", "tess", age=AGES[talker]))
-    return found
+    for path, name in named_files(folder, NAME):
+        talker = {"OA": "OAF"}.get(name[1].upper(), name[1].upper())
+        emotion, speaker = EMOTIONS[name[2].lower()], f"tess-{talker.lower()}"
+        yield Utterance(path, emotion, speaker, "f", "tess", age=AGES[talker])
 
 
 TESS = Corpus(

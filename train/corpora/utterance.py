@@ -1,7 +1,8 @@
 """What a corpus is made of: one clip, and one record about the whole."""
 
 import os
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -77,7 +78,7 @@ class Corpus:
 
     name: str
     title: str
-    parse: Callable[[Path], list[Utterance]]
+    parse: Callable[[Path], Iterable[Utterance]]
     language: str
     license: str
     citation: str
@@ -95,7 +96,7 @@ class Corpus:
 
     def __call__(self, root: Path) -> list[Utterance]:
         """Find all its utterances under a data root."""
-        return self.parse(self.folder(root))
+        return list(self.parse(self.folder(root)))
 
 
 def data_root() -> Path:
@@ -106,3 +107,10 @@ def data_root() -> Path:
 def audio_files(folder: Path) -> list[Path]:
     """Every sound file below a folder; none where the folder is missing."""
     return [path for path in folder.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES]
+
+
+def named_files(folder: Path, form: re.Pattern) -> Iterator[tuple[Path, re.Match]]:
+    """Every sound file below a folder whose stem has this form, with what the stem says."""
+    for path in audio_files(folder):
+        if name := form.fullmatch(path.stem):
+            yield path, name
