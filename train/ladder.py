@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ser.checkpoint import METRICS_NAME
 from train import evidence, tables
 
 PRIMARY = "emobox-6fold"
@@ -64,10 +65,10 @@ def _folder(results: Path, recipe: str) -> Path:
     whole = results / recipe / PRIMARY
     if whole.is_dir():
         return whole
-    some = sorted((results / recipe).glob(f"{PRIMARY}-folds-*"), key=lambda path: len(path.name))
+    some = [path for path in partial_folders(results) if path.parent.name == recipe]
     if not some:
         raise ValueError(f"ladder.toml names {recipe}, and {results} holds no figures of it.")
-    return some[-1]
+    return max(some, key=lambda path: len(path.name))
 
 
 def ladder_lines(ladder: Ladder) -> list[str]:
@@ -134,7 +135,7 @@ def _parameters(n: int | None) -> str:
 
 def partial_folders(results: Path) -> list[Path]:
     """Figures of some folds of the primary protocol, by recipe."""
-    return sorted(results.glob(f"*/{PRIMARY}-folds-*"))
+    return sorted(path.parent for path in results.glob(f"*/{PRIMARY}-folds-*/{METRICS_NAME}"))
 
 
 def partial_lines(results: Path, ladder: Ladder) -> list[str]:
