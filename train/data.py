@@ -158,6 +158,13 @@ def collate(
     return features, torch.arange(features.shape[1]) < lengths.unsqueeze(1)
 
 
+def batches_by_length(clips: Sequence[torch.Tensor], batch_size: int) -> Iterator[list[int]]:
+    """The indices of all clips, those of like length together: little padding."""
+    order = sorted(range(len(clips)), key=lambda i: len(clips[i]))
+    for start in range(0, len(order), batch_size):
+        yield order[start : start + batch_size]
+
+
 def training_batches(
     utterances: Sequence[Utterance],
     targets: Targets,

@@ -10,7 +10,7 @@ from ser import checkpoint
 from ser.labels import N_LABELS
 from train.augment import AugmentConfig
 from train.corpora import Utterance
-from train.data import FeatureStore, collate
+from train.data import FeatureStore, batches_by_length, collate
 from train.pretrain import heard_before
 from train.recipe import Recipe, load_recipe
 
@@ -52,8 +52,6 @@ class Teacher:
 @torch.inference_mode()
 def _logits(model: nn.Module, clips: Sequence[torch.Tensor]) -> torch.Tensor:
     logits = torch.empty(len(clips), N_LABELS)
-    by_length = sorted(range(len(clips)), key=lambda i: len(clips[i]))
-    for start in range(0, len(clips), BATCH):
-        chosen = by_length[start : start + BATCH]
+    for chosen in batches_by_length(clips, BATCH):
         logits[chosen] = model(*collate([clips[i] for i in chosen])).logits
     return logits

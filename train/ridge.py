@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from ser.labels import N_LABELS
-from train.data import collate
+from train.data import batches_by_length, collate
 
 LOGIT_SCALE = 4.0  # scores lie between -1 and 1; the temperature does the rest
 BATCH = 32
@@ -68,8 +68,6 @@ def ridge(
 def all_statistics(model: nn.Module, clips: Sequence[torch.Tensor]) -> torch.Tensor:
     """The statistics of all clips, (n, model.embedding_size)."""
     found = torch.empty(len(clips), model.embedding_size)
-    by_length = sorted(range(len(clips)), key=lambda i: len(clips[i]))
-    for start in range(0, len(clips), BATCH):
-        chosen = by_length[start : start + BATCH]
+    for chosen in batches_by_length(clips, BATCH):
         found[chosen] = model.statistics(*collate([clips[i] for i in chosen]))
     return found

@@ -10,7 +10,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from ser import models
 from ser.labels import N_LABELS
 from train.corpora import Utterance
-from train.data import FeatureStore, collate, training_batches
+from train.data import FeatureStore, batches_by_length, collate, training_batches
 from train.heads import ADVERSARIAL, Learner
 from train.losses import emotion_loss, smooth, task_loss
 from train.recipe import Recipe
@@ -194,8 +194,6 @@ def predict(
     clips = [torch.from_numpy(store.clean[u.stem][0]) for u in utterances]
     targets = space.targets(utterances)
     logits = torch.empty_like(targets.emotions)
-    by_length = sorted(range(len(clips)), key=lambda i: len(clips[i]))
-    for start in range(0, len(clips), EVALUATION_BATCH):
-        chosen = by_length[start : start + EVALUATION_BATCH]
+    for chosen in batches_by_length(clips, EVALUATION_BATCH):
         logits[chosen], _ = learner(*collate([clips[i] for i in chosen]), targets.only(chosen))
     return logits, targets
