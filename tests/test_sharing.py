@@ -309,11 +309,11 @@ def test_without_token_and_hub_the_page_starts_says_so_and_takes_no_recordings(h
     hub.down()
     model = {"SER_MODEL": "user/never-fetched"}
     with start_app(tmp_path, settings(hub, token=None) | model) as running:
+        hub.up()  # for the other tests, whatever this one finds
         text = parts(running)
         assert "user/never-fetched" in text and "the embedded default answers" in text
         assert "the embedded default answers" in running.log.read_text()
         assert "receipt" not in text
-    hub.up()
 
 
 def test_killed_right_after_the_receipt_nothing_is_lost_or_doubled(hub, open_page, tmp_path):
