@@ -145,6 +145,7 @@ def test_every_switch_is_set():
     assert status(f"{url}/monitoring") == 403
     text = json.dumps(config)
     assert "perceived expression" in text and "within 10 minutes" in text
+    assert "in noise, over a telephone" in text
     assert "fonts.googleapis" not in text
 
 
