@@ -70,6 +70,16 @@ def test_the_second_time_comes_from_the_cache(utterances, store, monkeypatch):
             np.testing.assert_array_equal(one, two)
 
 
+def test_recipes_share_what_they_hear_of_a_corpus(utterances, monkeypatch):
+    two = [*utterances[:3], *(replace(u, corpus="other") for u in utterances[3:])]
+    both = FeatureStore(two, CONFIG, AugmentConfig(), seed=0)
+    monkeypatch.setattr(data, "_compute", None)
+    alone = FeatureStore(two[:3], CONFIG, AugmentConfig(), seed=0)
+    assert list(both.clean) == [u.stem for u in two]
+    for stem, (clip,) in alone.clean.items():
+        np.testing.assert_array_equal(clip, both.clean[stem][0])
+
+
 def test_another_seed_config_or_file_is_computed_anew(utterances, store, speech):
     def copies(**changes):
         arguments = {"features": CONFIG, "augmentation": AugmentConfig(copies=3), "seed": 0}

@@ -2,7 +2,8 @@
 
 import csv
 import json
-from dataclasses import replace
+import shutil
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from conftest import TINY
 from safetensors.torch import load_file
 
 from ser import models
-from train import loop, runs
+from train import loop, pretrain, runs
 from train.__main__ import main
 from train.corpora import Utterance
 from train.folders import pretraining_folder
@@ -108,6 +109,45 @@ def test_fine_tuning_starts_from_the_pretrained_weights(recipes, tmp_path, capsy
     again = ["fit", "--recipe", recipes, "--fold", "2", "--output", str(tmp_path / "other")]
     assert main(again) == 0  # fitted once a seed
     assert (start / "last.pt").stat().st_mtime_ns == before
+
+
+def test_the_fits_that_come_with_the_code_are_of_today_s_recipes():
+    claims = sorted(pretrain.KEPT.glob("*/seed-*/run.json"))
+    assert len(claims) == 6
+    for claim in claims:
+        recipe = load_recipe(claim.parts[-3])
+        told = json.loads(claim.read_text())
+        assert told["recipe"] == json.loads(json.dumps(asdict(recipe))), (
+            f"{claim} was fitted by another recipe, so it is not used: fit it anew, or, where a "
+            "new setting changes nothing for it, write that into the file"
+        )
+        assert f"seed-{told['seed']}" == claim.parts[-2]
+        weights = load_file(claim.with_name("model.safetensors"))
+        model = models.build(
+            recipe.model_name, recipe.features.n_features, 8, **recipe.model_args
+        ).state_dict()
+        assert {n for n, t in model.items() if weights[n].shape != t.shape} <= {
+            "head.classify.weight",
+            "head.classify.bias",
+        }
+
+
+def test_a_fit_that_comes_with_the_code_is_taken(recipes, tmp_path, monkeypatch, capsys):
+    pretraining = Pretraining(load_recipe(recipes))
+    fitted = pretraining.fit(0, tmp_path / "runs")
+    kept = tmp_path / "kept" / "first" / "seed-0"
+    shutil.copytree(fitted, kept, ignore=shutil.ignore_patterns("last.pt"))
+    monkeypatch.setattr(pretrain, "KEPT", tmp_path / "kept")
+    assert pretraining.fit(0, tmp_path / "elsewhere") == kept
+    assert not pretraining.is_fitted(1, tmp_path / "elsewhere")
+    assert main(["fit", "--recipe", recipes, "--output", str(tmp_path / "run")]) == 0
+    assert str(kept) in capsys.readouterr().err
+    assert not (tmp_path / "elsewhere").exists()
+
+    first = tmp_path / "first.toml"
+    first.write_text(first.read_text() + "[perturb]\nmax_stretch = 0.1\n")
+    changed = Pretraining(load_recipe(recipes))
+    assert changed.folder(0, tmp_path / "elsewhere").is_relative_to(tmp_path / "elsewhere")
 
 
 def test_weights_that_do_not_fit_are_named(recipes, tmp_path, capsys):

@@ -60,7 +60,8 @@ def crossval(
     pretraining = Pretraining(recipe) if recipe.pretrain.recipe else None
     if pretraining:
         for seed in seeds:
-            pretraining.store(seed)
+            if not pretraining.is_fitted(seed, runs):
+                pretraining.store(seed)
     with ProcessPoolExecutor(n_jobs, get_context("spawn"), initializer=one_thread) as pool:
 
         def finish(fit: Callable, jobs: Sequence[tuple[int, int]], folders: list[Path]) -> None:

@@ -72,7 +72,23 @@ def _cached(
     augmentation: AugmentConfig | None,
     seed: int,
 ) -> dict[str, list[np.ndarray]]:
-    """Stem -> its arrays, from the cache where that holds them, else computed on all cores."""
+    """Stem -> its arrays, from the cache where that holds them, else computed on all cores.
+
+    Each corpus has a file of its own: recipes share those that they have in common.
+    """
+    arrays = {}
+    for corpus in sorted({u.corpus for u in utterances}):
+        members = [u for u in utterances if u.corpus == corpus]
+        arrays |= _cached_corpus(members, features, augmentation, seed)
+    return arrays
+
+
+def _cached_corpus(
+    utterances: Sequence[Utterance],
+    features: FeatureConfig,
+    augmentation: AugmentConfig | None,
+    seed: int,
+) -> dict[str, list[np.ndarray]]:
     key = {
         "features": features.to_dict(),
         "augmentation": augmentation and asdict(augmentation),

@@ -32,6 +32,22 @@ def claim(run: Path, recipe: Recipe, split: Split, seed: int, data: str, **more:
     data, or with another of the things named in `more`.
     """
     run.mkdir(parents=True, exist_ok=True)
+    if not (run / WHAT_NAME).exists():
+        (run / WHAT_NAME).write_text(_what(recipe, split, seed, data, **more))
+    elif not is_claimed(run, recipe, split, seed, data, **more):
+        raise ValueError(
+            f"{run} holds a run of another recipe, split or state of the data: choose another "
+            "--output, or delete it."
+        )
+
+
+def is_claimed(run: Path, recipe: Recipe, split: Split, seed: int, data: str, **more: str) -> bool:
+    """Whether the folder holds just this run."""
+    path = run / WHAT_NAME
+    return path.exists() and path.read_text() == _what(recipe, split, seed, data, **more)
+
+
+def _what(recipe: Recipe, split: Split, seed: int, data: str, **more: str) -> str:
     what = {
         "recipe": asdict(recipe),
         "protocol": split.protocol,
@@ -40,15 +56,7 @@ def claim(run: Path, recipe: Recipe, split: Split, seed: int, data: str, **more:
         "data_sha256": data,
         **more,
     }
-    text = json.dumps(what, indent=2, default=str)
-    path = run / WHAT_NAME
-    if not path.exists():
-        path.write_text(text)
-    elif path.read_text() != text:
-        raise ValueError(
-            f"{run} holds a run of another recipe, split or state of the data: choose another "
-            "--output, or delete it."
-        )
+    return json.dumps(what, indent=2, default=str)
 
 
 def claimed_seed(run: Path) -> int | None:

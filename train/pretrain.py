@@ -14,10 +14,11 @@ from ser.labels import N_LABELS
 from train import loop
 from train.corpora import Utterance, data_sha256, load_corpora
 from train.data import FeatureStore
-from train.folders import claim, pretraining_folder
+from train.folders import claim, is_claimed, pretraining_folder
 from train.recipe import Recipe, load_recipe
 from train.splits import Split
 
+KEPT = Path(__file__).with_name("pretrained")  # fits that come with the code; see its README.md
 VALIDATION_SHARE = 0.1  # of the speakers of each corpus
 
 
@@ -66,6 +67,8 @@ class Pretraining:
         if self.recipe.features != recipe.features:
             raise ValueError(f"{self.recipe.name} sees other features than {recipe.name}.")
         self.utterances = load_corpora(self.recipe.corpora)
+        self.split = speaker_split(self.utterances)
+        self.data = data_sha256(self.utterances)
 
     def check_apart(self, split: Split) -> None:
         """ValueError where it would hear a voice that `split` holds out."""
@@ -80,14 +83,24 @@ class Pretraining:
         """The features of its clips."""
         return FeatureStore(self.utterances, self.recipe.features, self.recipe.augment, seed)
 
+    def folder(self, seed: int, runs: Path) -> Path:
+        """Where its fit lies or will lie: in `KEPT` if that holds it, else in `runs`."""
+        kept = KEPT / self.recipe.name / f"seed-{seed}"
+        if is_claimed(kept, self.recipe, self.split, seed, self.data):
+            return kept
+        return pretraining_folder(runs, self.recipe, seed)
+
+    def is_fitted(self, seed: int, runs: Path) -> bool:
+        """Whether nothing is left to do for `fit`."""
+        return (self.folder(seed, runs) / checkpoint.CONFIG_NAME).exists()
+
     def fit(self, seed: int, runs: Path) -> Path:
         """Fit it (or finish what is there); returns its folder, which holds a checkpoint."""
-        run = pretraining_folder(runs, self.recipe, seed)
-        split = speaker_split(self.utterances)
-        claim(run, self.recipe, split, seed, data_sha256(self.utterances))
-        if (run / checkpoint.CONFIG_NAME).exists():
+        run = self.folder(seed, runs)
+        claim(run, self.recipe, self.split, seed, self.data)
+        if self.is_fitted(seed, runs):
             return run
-        fitted = loop.fit(self.recipe, split, self.store(seed), run, seed)
+        fitted = loop.fit(self.recipe, self.split, self.store(seed), run, seed)
         config = CheckpointConfig(
             model_name=self.recipe.model_name,
             model_args=self.recipe.model_args,

@@ -1,4 +1,7 @@
-"""One TOML file an experiment. `base = "name"` makes a recipe a delta of a few lines."""
+"""One TOML file an experiment. `base = "name"` makes a recipe a delta of a few lines.
+
+Of several bases, `base = ["name", "parts/name"]`, a later one decides what an earlier one said.
+"""
 
 import tomllib
 from collections.abc import Sequence
@@ -246,8 +249,11 @@ def _read(path: Path) -> dict:
         raise ValueError(f"There is no recipe {path}: choose from {known}.") from error
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{path} is not TOML: {error}") from error
-    base = values.pop("base", None)
-    return _merge(_read(RECIPES / f"{base}.toml"), values) if base else values
+    bases = values.pop("base", [])
+    merged = {}
+    for base in [bases] if isinstance(bases, str) else bases:
+        merged = _merge(merged, _read(RECIPES / f"{base}.toml"))
+    return _merge(merged, values)
 
 
 def _merge(base: dict, delta: dict) -> dict:
