@@ -138,6 +138,16 @@ def epoch(utterances, store, seed=0, config=PerturbConfig(), sampling=None, batc
     )
 
 
+def test_some_clips_are_drawn_as_they_are(utterances, store):
+    clip = utterances[0]
+    clean, rng = store.clean[clip.stem][0], np.random.default_rng(0)
+    copies = [store.draw(clip, rng) for _ in range(50)]
+    assert not any(copy is clean for copy in copies)
+    drawn = [store.draw(clip, rng, clean_share=0.5) for _ in range(200)]
+    assert 60 < sum(clip is clean for clip in drawn) < 140
+    assert {id(c) for c in drawn} == {id(c) for c in (clean, *store.copies[clip.stem])}
+
+
 def test_an_epoch_shows_every_clip_once_in_an_order_of_its_own(utterances, store):
     many = utterances * 40
     orders = []

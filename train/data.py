@@ -60,8 +60,15 @@ class FeatureStore:
             drawn_by = seed if augmentation.seed is None else augmentation.seed
             self.copies = _cached(utterances, features, augmentation, drawn_by)
 
-    def draw(self, utterance: Utterance, rng: np.random.Generator) -> np.ndarray:
-        """One of the clip's augmented copies, (n_frames, n_features) float16."""
+    def draw(
+        self, utterance: Utterance, rng: np.random.Generator, clean_share: float = 0.0
+    ) -> np.ndarray:
+        """One of the clip's augmented copies, (n_frames, n_features) float16.
+
+        With the probability `clean_share`, the clip as it is.
+        """
+        if clean_share and rng.random() < clean_share:
+            return self.clean[utterance.stem][0]
         copies = self.copies[utterance.stem]
         return copies[rng.integers(len(copies))]
 
@@ -190,15 +197,17 @@ def training_batches(
     config: PerturbConfig,
     sampling: Mapping[str, float],
     length_step: int = 1,
+    clean_share: float = 0.0,
 ) -> Iterator[tuple[float, Batch]]:
     """One epoch of batches in random order, each with the share of the epoch that is over.
 
     `targets` are those of `utterances`. Clips are shuffled, sorted by length within
     `BATCHES_PER_BUCKET` batches and the batches shuffled again: less padding, a third of the time
-    saved. `sampling`: see `sample`; `length_step`: see `collate`.
+    saved. `sampling`: see `sample`; `length_step`: see `collate`; `clean_share`: see
+    `FeatureStore.draw`.
     """
     numbers = sample(utterances, sampling, rng) if sampling else range(len(utterances))
-    clips = [store.draw(utterances[n], rng) for n in numbers]
+    clips = [store.draw(utterances[n], rng, clean_share) for n in numbers]
     order = rng.permutation(len(clips))
     batches = []
     for bucket in np.array_split(

@@ -36,7 +36,7 @@ class TrainConfig:
     patience: int = 15  # epochs without a better one; 0: go to the end and keep the last
     select: str = "accuracy"  # what makes an epoch better, on validation clips; or ua, loss
     ridge: float = 0.0  # fit the linear head alone, at once, with this penalty; 0: by gradient
-    clean_share: float = 0.5  # of a ridge's clips as they are, where there are augmented copies
+    clean_share: float = 0.0  # of the clips as they are, where there are augmented copies
     refit: bool = False  # fit again with the validation speakers, for as many epochs as were best
     schedule: str = "plateau"  # or cosine, onecycle
     warmup_epochs: float = 0.0  # not with plateau

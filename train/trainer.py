@@ -104,6 +104,7 @@ class Trainer:
             self.recipe.perturb,
             self.config.sampling,
             self.config.length_step,
+            self.config.clean_share,
         )
         for share, (features, mask, targets) in batches:
             self._set_rate(epoch + share)
