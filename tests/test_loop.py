@@ -104,7 +104,7 @@ class Store:
             clip[:, LABELS.index(u.emotion)] += 2
             self.clean[u.stem] = [clip.astype(np.float16)]
 
-    def draw(self, utterance, rng):
+    def draw(self, utterance, rng, clean_share):
         return self.clean[utterance.stem][rng.integers(1)]
 
 
