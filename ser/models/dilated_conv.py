@@ -70,14 +70,14 @@ class DilatedConv(nn.Module):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Statistics (batch, embedding_size) and the attention (batch, step, channel)."""
         steps = mask[:, ::TIME_RATIO]
-        real = steps.unsqueeze(2).float()
-        hidden = self.stem(self.standardize(features) * mask.unsqueeze(2), real)
+        places = steps.flatten().nonzero().squeeze(1)
+        hidden = self.stem(self.standardize(features) * mask.unsqueeze(2), places)
         heights = [hidden]
         for layer in self.layers:
-            hidden = hidden + self._without_some_channels(layer(hidden, real))
+            hidden = hidden + self._without_some_channels(layer(hidden, places))
             heights.append(hidden)
         weights = masked_softmax(self.score(torch.tanh(self.key(hidden))), steps)
-        evenly = real / real.sum(dim=1, keepdim=True)
+        evenly = steps.unsqueeze(2) / steps.sum(dim=1).view(-1, 1, 1)
         pooled = [weighted_statistics(hidden, weights)]
         if self.all_layers:
             pooled += [weighted_statistics(height, evenly) for height in heights]
@@ -85,10 +85,10 @@ class DilatedConv(nn.Module):
 
 
 class ConvLayer(nn.Module):
-    """Convolution over time > BatchNorm over real frames > ReLU, (batch, frame, channel).
+    """Convolution over time > BatchNorm over real steps > ReLU, (batch, frame, channel).
 
-    The taps are one matrix product over frames laid side by side, which a CPU does in bfloat16
-    three times as fast as a convolution.
+    The taps are one matrix product over frames laid side by side, of the real steps alone, which a
+    CPU does in bfloat16 three times as fast as a convolution.
     """
 
     def __init__(
@@ -99,8 +99,10 @@ class ConvLayer(nn.Module):
         self.taps = nn.Linear(kernel_size * n_in, n_out, bias=False)
         self.norm = nn.BatchNorm1d(n_out)
 
-    def forward(self, hidden: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
-        """`hidden` must be zero on padding; `real` (batch, step, 1) is 1.0 on the real steps."""
+    def forward(self, hidden: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+        """`hidden` must be zero on padding; `places` (n,) are the real steps among batch x step."""
+        if torch.is_autocast_enabled(hidden.device.type):  # half as much to lay side by side
+            hidden = hidden.to(torch.get_autocast_dtype(hidden.device.type))
         reach = self.dilation * (self.kernel_size // 2)
         padded = functional.pad(hidden, (0, 0, reach, reach))
         n_frames = hidden.shape[1]
@@ -108,21 +110,11 @@ class ConvLayer(nn.Module):
             padded[:, tap * self.dilation : tap * self.dilation + n_frames : self.stride]
             for tap in range(self.kernel_size)
         ]
-        return torch.relu(self._normalised(self.taps(torch.cat(shifted, dim=2)).float(), real))
-
-    def _normalised(self, hidden: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
-        """BatchNorm whose statistics see real steps only; padded ones come out as zeros."""
-        mean, variance = self.norm.running_mean, self.norm.running_var
-        if self.training:
-            n_real = real.sum()
-            mean = (hidden * real).sum(dim=(0, 1)) / n_real
-            variance = ((hidden - mean).square() * real).sum(dim=(0, 1)) / n_real
-            with torch.no_grad():
-                self.norm.running_mean.lerp_(mean, self.norm.momentum)
-                unbiased = variance * n_real / (n_real - 1)
-                self.norm.running_var.lerp_(unbiased, self.norm.momentum)
-        scale = self.norm.weight * (variance + self.norm.eps).rsqrt()
-        return (hidden * scale + (self.norm.bias - mean * scale)) * real
+        beside = torch.cat(shifted, dim=2)
+        real = self.taps(beside.flatten(0, 1).index_select(0, places)).float()
+        found = torch.relu(self.norm(real))
+        out = found.new_zeros(beside.shape[0] * beside.shape[1], found.shape[1])
+        return out.index_copy(0, places, found).view(*beside.shape[:2], -1)
 
 
 def weighted_statistics(hidden: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
