@@ -13,8 +13,8 @@ from test_ensemble import RIDGE
 from ser import checkpoint
 from train import runs
 from train.__main__ import main
-from train.distill import Teacher
-from train.evaluate import predict_all
+from train.distill import UNHEARD_NAME, Teacher
+from train.evaluate import Predictions, predict_all
 from train.recipe import load_recipe
 from train.targets import TargetConfig, TargetSpace
 
@@ -99,6 +99,8 @@ def test_answers_are_mixed_into_the_labels_among_what_is_allowed(workplace):
         ("share = 0.8", "share = 1.8", "share"),
         ("share = 0.8", 'corpora = ["tess"]', "tess"),
         ('teacher = "pair.toml"', 'corpora = ["ravdess"]', "need a teacher"),
+        ("share = 0.8", "cross_fitted = 1", "true or false"),
+        ('teacher = "pair.toml"', 'cross_fitted = true\nteacher = "founding"', "of ridge models"),
     ],
 )
 def test_a_recipe_that_nobody_can_teach_says_why(student, before, after, said):
@@ -112,3 +114,32 @@ def test_a_student_teaches_nobody(student, tmp_path):
     path.write_text(student.read_text().replace("pair.toml", "student.toml"))
     with pytest.raises(ValueError, match="one step"):
         load_recipe(str(path))
+
+
+def test_a_cross_fitted_teacher_answers_as_if_it_had_not_learnt_the_speaker(student, tmp_path):
+    student.write_text(
+        student.read_text().replace("share = 0.8", "share = 0.8\ncross_fitted = true")
+    )
+    assert main(["fit", "--recipe", "pair.toml", "--fold", "2"]) == 0
+    run = tmp_path / "runs/pair/emobox-6fold/fold-2-seed-0"
+    config = checkpoint.load(run).config
+    clips = runs.load_corpora(["ravdess"])
+    answers = Teacher(load_recipe(str(student))).answers(run, clips)
+    served = predict_all(runs.load_run(run), clips, 2, 0)
+    own = np.array([answers[name].numpy() for name in served.files])
+    learnt = np.isin(served.speakers, config.training["train_speakers"])
+    np.testing.assert_allclose(own[~learnt], served.probabilities[~learnt], atol=2e-3)
+
+    def sure(answers):
+        return answers[learnt, served.labels[learnt]].mean()
+
+    assert sure(own) < sure(served.probabilities) - 0.05
+    members = []
+    for name in ("ridge", "other"):
+        folder = tmp_path / f"runs/{name}/emobox-6fold/fold-2-seed-0"
+        members.append(Predictions.load(folder / UNHEARD_NAME).probabilities)
+    joined = Predictions.load(run / UNHEARD_NAME)
+    power = np.mean(members, axis=0) ** (1 / config.temperature)
+    expected = power / power.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(joined.probabilities, expected, atol=1e-5)
+    assert set(joined.speakers) == set(config.training["train_speakers"])

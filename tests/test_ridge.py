@@ -32,12 +32,37 @@ def test_it_is_scikit_learns_balanced_ridge_classifier(counted):
     values = rng.standard_normal((60, 20)).astype(np.float32)
     labels = np.concatenate([np.arange(8), rng.integers(0, 4, 52)])
     shares = rng.integers(1, 4, 60) if counted else np.ones(60, dtype=int)
-    weight, bias = ridge.ridge(*map(torch.from_numpy, (values, labels, shares)), 0.5)
+    numbers = map(torch.from_numpy, (values, labels, shares))
+    weight, bias, _ = ridge.ridge(*numbers, ["one"] * 60, 0.5)
     often = np.repeat(np.arange(60), shares)  # a share of 3 is the clip three times
     reference = RidgeClassifier(alpha=0.5 * 20, class_weight="balanced")
     reference.fit(values[often], labels[often])
     np.testing.assert_allclose(weight, reference.coef_, atol=1e-4)
     np.testing.assert_allclose(bias, reference.intercept_, atol=1e-4)
+
+
+def test_unheard_scores_are_those_of_a_fit_without_the_group():
+    """Up to the class means and the centre, which stay those of all clips: here there are none."""
+    torch.manual_seed(0)
+    half = torch.randn(32, 20)
+    values = torch.cat([half, -half])  # of mean zero, in every group
+    labels = torch.arange(8).repeat(8)
+    shares = torch.ones(64)
+    groups = np.tile(np.repeat(["a", "b", "c", "d"], 8), 2)
+    unheard = ridge.ridge(values, labels, shares, groups, 0.5).unheard
+    for group in "abcd":
+        out = groups == group
+        weight, bias, _ = ridge.ridge(values[~out], labels[~out], shares[~out], groups[~out], 0.5)
+        torch.testing.assert_close(unheard[out], values[out] @ weight.T + bias)
+
+
+def test_a_clip_that_counts_nothing_is_answered_as_any_other():
+    torch.manual_seed(0)
+    values, labels = torch.randn(40, 20), torch.arange(8).repeat(5)
+    shares, groups = torch.ones(40), np.array(["a"] * 36 + ["b"] * 4)
+    shares[36:] = 0
+    weight, bias, unheard = ridge.ridge(values, labels, shares, groups, 0.5)
+    torch.testing.assert_close(unheard[36:], values[36:] @ weight.T + bias, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -50,7 +75,7 @@ def test_a_fitted_head_tells_clips_apart_that_it_never_saw(name):
     model.standardize.fit([clip.numpy() for clip in seen])
     if name == "random_conv":
         model.fit_levels(seen)
-    logits = ridge.fit_head(model, seen, labels, torch.ones(38), strength=0.1)
+    logits, _ = ridge.fit_head(model, seen, labels, torch.ones(38), ["one"] * 38, strength=0.1)
     assert logits.shape == (38, 8)
     answers = [int(model(clip[None]).logits.argmax()) for clip in clips[30:]]
     assert answers == [0, 1] * 5
@@ -64,7 +89,7 @@ def test_a_stronger_penalty_gives_smaller_weights():
     model = models.build("functionals", 5, 8)
     sizes = []
     for strength in (0.1, 10.0):
-        ridge.fit_head(model, clips, labels, torch.ones(len(labels)), strength)
+        ridge.fit_head(model, clips, labels, torch.ones(len(labels)), ["one"] * 40, strength)
         sizes.append(model.head.classify.weight.norm())
     assert sizes[1] < 0.5 * sizes[0]
 
@@ -89,19 +114,20 @@ def test_augmented_copies_are_learnt_beside_the_clips(workplace, tmp_path, monke
     )
     given = []
 
-    def fit_head(model, clips, labels, shares, strength):
-        given.append((clips, labels, shares))
-        return fitted(model, clips, labels, shares, strength)
+    def fit_head(model, clips, labels, shares, speakers, strength):
+        given.append((clips, labels, shares, speakers))
+        return fitted(model, clips, labels, shares, speakers, strength)
 
     fitted = ridge.fit_head
     monkeypatch.setattr(ridge, "fit_head", fit_head)
     assert main(["fit", "--recipe", str(path), "--output", str(tmp_path / "run")]) == 0
-    ((clips, labels, shares),) = given
+    ((clips, labels, shares, speakers),) = given
     n = len(clips) // 3
-    assert len(labels) == len(shares) == 3 * n == 3 * 16 * 8
+    assert len(labels) == len(shares) == len(speakers) == 3 * n == 3 * 16 * 8
     assert shares[:n].tolist() == pytest.approx([0.6] * n)
     assert shares[n:].tolist() == pytest.approx([0.2] * 2 * n)
     assert labels[n:].tolist() == [label for label in labels[:n].tolist() for _ in range(2)]
+    assert speakers[n:] == [name for name in speakers[:n] for _ in range(2)]
     first, copy = clips[0].float(), clips[n].float()
     assert first.shape == copy.shape and not torch.equal(first, copy)
     assert abs(len(clips[1]) - len(clips[n + 2])) <= 2  # of the same clip, cut alike

@@ -34,6 +34,21 @@ class Predictions:
     seeds: np.ndarray
 
     @classmethod
+    def of(
+        cls, utterances: Sequence[Utterance], probabilities: np.ndarray, fold: int, seed: int
+    ) -> "Predictions":
+        """Of clips of one of the eight emotions each: `probabilities` (n, 8)."""
+        return cls(
+            np.array([u.stem for u in utterances]),
+            np.array([LABELS.index(u.emotion) for u in utterances]),
+            probabilities,
+            np.array([u.speaker for u in utterances]),
+            np.array([u.sex for u in utterances]),
+            np.full(len(utterances), fold),
+            np.full(len(utterances), seed),
+        )
+
+    @classmethod
     def join(cls, parts: Sequence["Predictions"]) -> "Predictions":
         """One after the other."""
         return cls(*(np.concatenate(column) for column in zip(*map(_columns, parts), strict=True)))
@@ -102,15 +117,7 @@ def predict_all(
     answers = [
         pipeline.predict(hear(u)).probabilities for u in tqdm(utterances, "clips", leave=False)
     ]
-    return Predictions(
-        np.array([u.stem for u in utterances]),
-        np.array([LABELS.index(u.emotion) for u in utterances]),
-        np.array(answers),
-        np.array([u.speaker for u in utterances]),
-        np.array([u.sex for u in utterances]),
-        np.full(len(utterances), fold),
-        np.full(len(utterances), seed),
-    )
+    return Predictions.of(utterances, np.array(answers), fold, seed)
 
 
 def scores(p: Predictions) -> dict[str, float]:

@@ -38,13 +38,15 @@ class Choices:
 class Fitted:
     """The best epoch's model in evaluation mode, the temperature for it, and the history.
 
-    `best_epoch` is the one that the weights are from, counted from 1.
+    `best_epoch` is the one that the weights are from, counted from 1. `unheard` (n, 8), where the
+    head was fitted at once: what each training clip is answered with its speaker left out.
     """
 
     model: nn.Module
     temperature: float
     history: History
     best_epoch: int
+    unheard: torch.Tensor | None = None
 
 
 def fit(
@@ -103,15 +105,16 @@ def _fit_at_once(trainer: Trainer, split: Split, run: Path, choices: Choices | N
     clips = [torch.from_numpy(trainer.store.clean[u.stem][0]).float() for u in split.train]
     if hasattr(model, "fit_levels"):
         model.fit_levels(clips)
-    shares = torch.ones(len(clips))
+    shares, speakers = torch.ones(len(clips)), [u.speaker for u in split.train]
     n_copies = trainer.recipe.augment.copies
     if n_copies:
         shares *= trainer.config.clean_share
         clips += [torch.from_numpy(c) for u in split.train for c in trainer.store.copies[u.stem]]
         labels = torch.cat([labels, labels.repeat_interleave(n_copies)])
+        speakers += [name for name in speakers for _ in range(n_copies)]
         of_copies = (1 - trainer.config.clean_share) / n_copies
         shares = torch.cat([shares, torch.full((len(clips) - len(shares),), of_copies)])
-    logits = ridge.fit_head(model, clips, labels, shares, trainer.config.ridge)
+    logits, unheard = ridge.fit_head(model, clips, labels, shares, speakers, trainer.config.ridge)
     row = {
         "epoch": 1,
         "learning_rate": 0.0,
@@ -123,7 +126,8 @@ def _fit_at_once(trainer: Trainer, split: Split, run: Path, choices: Choices | N
     history = [row | {"seconds": time.perf_counter() - start}]
     _write_history(run, history)
     temperature = choices.temperature if choices else _temperature(trainer, split.validation)
-    return Fitted(model, temperature, history, 1)
+    answers = (unheard[: len(split.train)] / temperature).softmax(dim=1)
+    return Fitted(model, temperature, history, 1, answers)
 
 
 def _temperature(trainer: Trainer, utterances: Sequence[Utterance]) -> float:

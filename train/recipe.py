@@ -112,14 +112,19 @@ class DistillConfig:
 
     `teacher`: a recipe, fitted first on the same split. `share`: of its answer in a clip's target;
     the rest is the label. `corpora`: those whose clips it answers; all of the student's when empty.
+    `cross_fitted`: it answers for each clip that it learned as if it had not learned the clip's
+    speaker (T. Dao et al., arXiv:2104.09732), for what it says of clips that it knows by heart is
+    little more than their label.
     """
 
     teacher: str | None = None
     share: float = 0.5
     corpora: tuple[str, ...] = ()
+    cross_fitted: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "corpora", tuple(self.corpora))
+        check_switches(self, "cross_fitted")
         check_between(self, share=(0, 1))
         if self.corpora and not self.teacher:
             raise ValueError("corpora of a distillation need a teacher who answers them")
@@ -207,6 +212,12 @@ def _check_teacher(student: Recipe) -> None:
     teacher = load_recipe(name)
     if any(recipe.distill.teacher for recipe in (teacher, *teacher.members)):
         raise ValueError(f"the teacher {teacher.name} is a student itself: one step is enough")
+    if student.distill.cross_fitted and not all(
+        recipe.train.ridge for recipe in teacher.members or [teacher]
+    ):
+        raise ValueError(
+            f"cross_fitted needs a teacher of ridge models, and {teacher.name} is none"
+        )
     if teacher.train.refit and not student.train.refit:
         raise ValueError(f"the teacher {teacher.name} is refitted, so the student must be, too")
 

@@ -3,7 +3,7 @@
 runs/RECIPE/PROTOCOL/fold-K-seed-S/ holds config.json, model.safetensors, metrics.json,
 history.csv, validation- and test-predictions.npz, and pictures of its history, confusions,
 calibration and coverage; run.json, which says what the run is; and last.pt, from which an
-interrupted one goes on.
+interrupted one goes on. A linear one also keeps, for its students, unheard-predictions.npz.
 
 Where the recipe says `refit`, the choices (how many epochs, the temperature) are made in a
 rehearsal, fold-K-rehearsal/, on the validation speakers. The runs then learn those as well, and
@@ -23,10 +23,9 @@ from torch import nn
 from ser import checkpoint
 from ser.checkpoint import CheckpointConfig
 from ser.pipeline import EmotionPipeline
-from train import evidence, figures, loop
+from train import distill, evidence, figures, loop
 from train.corpora import Utterance, content_hash, data_sha256, load_corpora
 from train.data import FeatureStore
-from train.distill import Teacher
 from train.evaluate import Predictions, git_commit, metrics_row, predict_all, write_rows
 from train.folders import claim, claimed_seed, rehearsal_folder, run_folder
 from train.pretrain import Pretraining
@@ -126,7 +125,7 @@ def _fit_split(
         start = pretraining.fit(seed, base)
         more["pretrained"] = content_hash(start / checkpoint.WEIGHTS_NAME)
     if recipe.distill.teacher:
-        teacher = Teacher(recipe)
+        teacher = distill.Teacher(recipe)
         home = base / teacher.recipe.name / split.protocol
         taught_by = _fit_member(teacher.recipe, split, seed, home, base, rehearsing)
         more["teacher"] = content_hash(taught_by / checkpoint.WEIGHTS_NAME)
@@ -147,7 +146,7 @@ def _fit_split(
     if taught_by:
         said["teacher"] = teacher.told(taught_by)
     weights = pretraining.weights(start) if start else None
-    taught = teacher.answers(taught_by, split.train) if taught_by else None
+    taught = teacher.answers(taught_by, split.train, utterances) if taught_by else None
     fitted = loop.fit(recipe, split, store, run, seed, choices, weights, taught)
     config = CheckpointConfig(
         model_name=recipe.model_name,
@@ -163,6 +162,9 @@ def _fit_split(
         },
     )
     _save(run, fitted.model, config)
+    if fitted.unheard is not None:
+        answers = Predictions.of(split.train, fitted.unheard.numpy(), split.fold, seed)
+        answers.save(run / distill.UNHEARD_NAME)
     figures.training_history(fitted.history, run / "training_history.png")
     return evaluate_run(run)
 
@@ -221,6 +223,7 @@ def _join(
         answers = predict_all(load_run(run), split.validation, split.fold, seed)
         config = replace(config, temperature=_temperature([answers], [1.0]))
     _save(run, model, config)
+    distill.join_unheard(folders, config, run, utterances)
     return evaluate_run(run)
 
 
