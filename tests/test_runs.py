@@ -110,6 +110,23 @@ def test_an_interrupted_run_goes_on_to_the_same_weights(run, tiny, tmp_path, mon
         torch.testing.assert_close(whole[name], resumed[name], rtol=0, atol=0)
 
 
+def test_what_an_earlier_run_could_not_say_counts_as_its_default(run, tiny, tmp_path):
+    folder = tmp_path / "earlier"
+    shutil.copytree(run, folder)
+    said = json.loads((folder / "run.json").read_text())
+    assert said["recipe"]["train"].pop("focal_gamma") == 0.0
+    del said["recipe"]["distill"]
+    arguments = ["fit", "--recipe", tiny, "--output", str(folder)]
+    (folder / "run.json").write_text(json.dumps(said))
+    assert main(arguments) == 0
+    for broken in ("{", "[]", json.dumps(said | {"recipe": None})):
+        (folder / "run.json").write_text(broken)
+        assert main(arguments) == 1
+    said["recipe"]["train"]["label_smoothing"] = 0.1
+    (folder / "run.json").write_text(json.dumps(said))
+    assert main(arguments) == 1
+
+
 @pytest.mark.parametrize("other", ["recipe", "fold", "seed", "protocol", "data"])
 def test_a_folder_of_another_run_is_refused(run, tiny, small_ravdess, tmp_path, capsys, other):
     """Else a fold would go on from weights that have seen its test actors."""

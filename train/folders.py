@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from train.recipe import Recipe
+from train.recipe import TABLES, Recipe
 from train.splits import Split
 
 WHAT_NAME = "run.json"
@@ -42,9 +42,30 @@ def claim(run: Path, recipe: Recipe, split: Split, seed: int, data: str, **more:
 
 
 def is_claimed(run: Path, recipe: Recipe, split: Split, seed: int, data: str, **more: str) -> bool:
-    """Whether the folder holds just this run."""
+    """Whether the folder holds just this run.
+
+    What a recipe of an earlier day could not say yet counts as said by its default.
+    """
     path = run / WHAT_NAME
-    return path.exists() and path.read_text() == _what(recipe, split, seed, data, **more)
+    if not path.exists():
+        return False
+    try:
+        held = json.loads(path.read_text())
+        held["recipe"] = completed(held["recipe"])
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return False
+    return held == json.loads(_what(recipe, split, seed, data, **more))
+
+
+def completed(recipe: dict) -> dict:
+    """A recipe as run.json holds it, with the defaults of what is missing in its tables."""
+    defaults = {name: _plain(asdict(table())) for name, table in TABLES.items()}
+    tables = {name: defaults[name] | recipe.get(name, {}) for name in TABLES}
+    return {**recipe, **tables, "members": [completed(m) for m in recipe["members"]]}
+
+
+def _plain(values: dict) -> dict:
+    return json.loads(json.dumps(values, default=str))
 
 
 def _what(recipe: Recipe, split: Split, seed: int, data: str, **more: str) -> str:
