@@ -42,6 +42,9 @@ class CheckpointConfig:
     `training` tells corpora, speakers and recipe; `golden` holds the sha256 of the shipped clip,
     the eight probabilities these weights give it, and the tolerance within which they must.
 
+    `stretches` are rates at which the features are played besides, each for one more answer; the
+    answers are averaged (test-time augmentation).
+
     An ensemble has the model name `ensemble` and complete `members`, whose probabilities are
     averaged by their `shares`; `temperature` then applies to the average, and `features` are the
     first member's. Its weights are the members', one after the other.
@@ -57,8 +60,11 @@ class CheckpointConfig:
     format_version: int = FORMAT_VERSION
     members: tuple["CheckpointConfig", ...] = ()
     shares: tuple[float, ...] = ()
+    stretches: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
+        if not all(0.5 <= rate <= 2 for rate in self.stretches):
+            raise ValueError(f"stretches are rates between 0.5 and 2, not {self.stretches}")
         if bool(self.members) != (self.model_name == ENSEMBLE):
             raise ValueError("an ensemble, and nothing else, has members")
         if len(self.members) != len(self.shares) or not all(share > 0 for share in self.shares):
@@ -197,6 +203,7 @@ def _parsed(values: dict) -> CheckpointConfig:
             "labels": tuple(values["labels"]),
             "members": tuple(_parsed(member) for member in values.get("members", ())),
             "shares": tuple(values.get("shares", ())),
+            "stretches": tuple(values.get("stretches", ())),
         }
     )
 

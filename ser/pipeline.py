@@ -13,7 +13,7 @@ import torch
 from ser import checkpoint
 from ser.audio import SAMPLE_RATE, SILENCE_PEAK_DB, AudioSource, load_audio, peak_db
 from ser.checkpoint import Checkpoint, CheckpointError
-from ser.features import FeatureConfig, extract, frame_times_s, speech_span
+from ser.features import FeatureConfig, extract, frame_times_s, speech_span, stretched
 from ser.labels import EMOTIONS, LABELS, N_LABELS, Emotion
 from ser.windows import MAX_WINDOW_S, cut_windows
 
@@ -135,9 +135,11 @@ class EmotionPipeline:
         probabilities, attention = torch.zeros(N_LABELS).double(), np.zeros(len(times_s))
         for model, config, share in self.checkpoint.voices:
             features, member_times_s = seen[config.features]
-            output = model(torch.from_numpy(features)[None])
-            answer = (output.logits[0].double() / config.temperature).softmax(dim=0)
-            probabilities += share * answer
+            frames = torch.from_numpy(features)
+            output = model(frames[None])
+            views = [model(stretched(frames, rate)[None]).logits for rate in config.stretches]
+            logits = torch.cat([output.logits, *views]).double()
+            probabilities += share * (logits / config.temperature).softmax(dim=1).mean(dim=0)
             own = output.attention[0].double().numpy()
             attention += share * _at(times_s, member_times_s, own)
         if self.checkpoint.config.members:

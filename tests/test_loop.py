@@ -17,7 +17,7 @@ from train import loop
 from train.augment import AugmentConfig
 from train.corpora import Utterance
 from train.perturb import PerturbConfig
-from train.recipe import DistillConfig, PretrainConfig, Recipe, TrainConfig
+from train.recipe import DistillConfig, InferenceConfig, PretrainConfig, Recipe, TrainConfig
 from train.schedule import rate_factor
 from train.splits import Split
 from train.targets import TargetConfig
@@ -65,6 +65,7 @@ def recipe(perturb=PERTURBED, targets=TargetConfig(), pretrain=PretrainConfig(),
         targets=targets,
         pretrain=pretrain,
         distill=DistillConfig(),
+        inference=InferenceConfig(),
         train=TrainConfig(**{"batch_size": 16, "max_epochs": 4, "learning_rate": 0.01, **train}),
     )
 

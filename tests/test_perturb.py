@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from ser.features import read_frames
 from ser.models import MIN_FRAMES
 from train.corpora import Utterance
-from train.perturb import PerturbConfig, draw_frames, mixup, perturb, read_frames
+from train.perturb import PerturbConfig, draw_frames, mixup, perturb
 from train.targets import TargetConfig, TargetSpace
 
 

@@ -1,13 +1,17 @@
 """audio -> features -> model -> Prediction: one answer, however the sound arrives."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import soundfile
+import torch
 
+from ser import checkpoint
 from ser.audio import SAMPLE_RATE, SilentError, load_audio
 from ser.checkpoint import EMBEDDED, FOUNDING, GOLDEN_CLIP
+from ser.features import stretched
 from ser.labels import LABELS
 from ser.pipeline import EmotionPipeline
 
@@ -52,6 +56,25 @@ def test_the_json_object(answer):
         "model",
     }
     assert values["model"] == {"name": "embedded", "revision": answer.model["revision"]}
+
+
+def test_stretched_answers_are_averaged_with_the_plain_one(speech):
+    def heard(samples, *rates):
+        loaded = checkpoint.load(FOUNDING)
+        config = replace(loaded.config, stretches=rates)
+        return EmotionPipeline(replace(loaded, config=config)).predict((SAMPLE_RATE, samples))
+
+    plain, both = heard(speech), heard(speech, 0.8, 1.25)
+    loaded = checkpoint.load(FOUNDING)
+    views = [torch.from_numpy(plain.features)]
+    views += [stretched(views[0], rate) for rate in (0.8, 1.25)]
+    assert [round(len(views[0]) / len(view), 2) for view in views] == [1.0, 0.8, 1.25]
+    with torch.inference_mode():
+        logits = torch.cat([loaded.model(view[None]).logits for view in views])
+    mean = (logits / loaded.config.temperature).softmax(dim=1).mean(dim=0)
+    np.testing.assert_allclose(both.probabilities, mean, atol=1e-5)
+    assert np.abs(both.probabilities - plain.probabilities).max() > 1e-3
+    np.testing.assert_array_equal(both.attention, plain.attention)
 
 
 def test_file_equals_bytes_equals_array(pipeline, answer):

@@ -18,11 +18,11 @@ import torch
 from tqdm import tqdm
 
 from ser.audio import load_audio
-from ser.features import FeatureConfig, extract
+from ser.features import FeatureConfig, extract, read_frames
 from train import augment
 from train.augment import AugmentConfig
 from train.corpora import Utterance
-from train.perturb import PerturbConfig, draw_frames, mixup, perturb, read_frames
+from train.perturb import PerturbConfig, draw_frames, mixup, perturb
 from train.targets import Targets
 
 N_WORKERS = os.cpu_count() or 1

@@ -63,13 +63,6 @@ def draw_frames(
     return start + torch.linspace(0, n_kept - 1, n_read)
 
 
-def read_frames(clip: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
-    """Interpolate a clip (n_frames, n_features) linearly at `places`, in frames."""
-    below = places.long()
-    above = (below + 1).clamp(max=len(clip) - 1)
-    return torch.lerp(clip[below], clip[above], (places - below).unsqueeze(1))
-
-
 def perturb(
     features: torch.Tensor, mask: torch.Tensor, config: PerturbConfig, rng: np.random.Generator
 ) -> None:

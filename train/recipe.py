@@ -131,6 +131,21 @@ class DistillConfig:
 
 
 @dataclass(frozen=True)
+class InferenceConfig:
+    """How the fitted model is asked; by default once, with the clip as it is.
+
+    `stretches`: see `CheckpointConfig`; the temperature is that of the clip as it is.
+    """
+
+    stretches: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "stretches", tuple(self.stretches))
+        if not all(isinstance(rate, int | float) and 0.5 <= rate <= 2 for rate in self.stretches):
+            raise ValueError(f"stretches holds rates from 0.5 to 2, not {self.stretches}")
+
+
+@dataclass(frozen=True)
 class Recipe:
     """Everything that decides a run but the split and the seed.
 
@@ -149,6 +164,7 @@ class Recipe:
     train: TrainConfig
     pretrain: PretrainConfig
     distill: DistillConfig
+    inference: InferenceConfig
     members: "tuple[Recipe, ...]" = ()
     shares: tuple[float, ...] = ()
 
@@ -167,6 +183,7 @@ TABLES = {
     "train": TrainConfig,
     "pretrain": PretrainConfig,
     "distill": DistillConfig,
+    "inference": InferenceConfig,
 }
 
 
@@ -247,6 +264,7 @@ def _ensemble(name: str, values: dict) -> Recipe:
         train=TrainConfig(refit=members[0].train.refit),
         pretrain=PretrainConfig(),
         distill=DistillConfig(),
+        inference=InferenceConfig(),
         members=members,
         shares=shares,
     )

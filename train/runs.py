@@ -152,6 +152,7 @@ def _fit_split(
         model_name=recipe.model_name,
         model_args=recipe.model_args | getattr(fitted.model, "checkpoint_args", {}),
         features=recipe.features,
+        stretches=recipe.inference.stretches,
         temperature=fitted.temperature,
         training={
             **_told(recipe, split, seed),
