@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import gradio as gr
-import torch
 
 from ser import checkpoint, feedback, plots
 from ser.audio import AudioError
@@ -22,6 +21,7 @@ from ser.feedback import Feedback
 from ser.labels import EMOTIONS
 from ser.pipeline import EmotionPipeline, Prediction
 from ser.serving import serve
+from ser.threads import one_thread
 from sharing import sharing_panel
 
 MAX_FILE_SIZE = "64mb"  # ten minutes of 16-bit mono at 48 kHz are 58 MB
@@ -306,7 +306,7 @@ def sweep(folder: Path) -> None:
 
 def main() -> None:
     """Load and warm the model, start the sweeper and the sharing, serve until stopped."""
-    torch.set_num_threads(1)  # two predictions on one thread each beat one on two
+    one_thread()
     # A folder of its own, since everything in it is deleted.
     folder = Path(os.environ.get("GRADIO_TEMP_DIR", tempfile.gettempdir())) / "ser-recordings"
     folder.mkdir(parents=True, exist_ok=True)

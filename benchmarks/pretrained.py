@@ -23,6 +23,7 @@ from benchmarks.serving import CLIP_S, ROOT, cpu_name, summary
 from ser import models
 from ser.audio import SAMPLE_RATE
 from ser.labels import N_LABELS
+from ser.threads import one_thread
 from train.evaluate import git_commit, versions
 
 RESULTS = Path(__file__).parent / "pretrained.json"
@@ -88,7 +89,7 @@ def main() -> None:
 
 def measure(name: str) -> dict:
     """Size, seconds to make, ms a clip by the clock and of one core, peak memory."""
-    torch.set_num_threads(1)
+    one_thread()
     start = time.perf_counter()
     args = {"encoder_config": ENCODERS[name]}
     model = models.build("pretrained", HOP_LENGTH, N_LABELS, **args).eval()

@@ -19,11 +19,11 @@ from pathlib import Path
 import librosa
 import numpy as np
 import soundfile
-import torch
 
 from ser.audio import SAMPLE_RATE, load_audio
 from ser.checkpoint import GOLDEN_CLIP
 from ser.pipeline import EmotionPipeline
+from ser.threads import one_thread
 from train.evaluate import git_commit, versions
 
 ROOT = Path(__file__).parent.parent
@@ -35,7 +35,7 @@ PORT = 7899
 
 
 def main() -> None:
-    torch.set_num_threads(1)
+    one_thread()
     results = {
         "clip_s": CLIP_S,
         "n_runs": N_RUNS,

@@ -4,12 +4,11 @@ import argparse
 import json
 import sys
 
-import torch
-
 from ser.audio import AudioError
 from ser.checkpoint import CheckpointError
 from ser.labels import EMOTIONS
 from ser.pipeline import EmotionPipeline, Prediction
+from ser.threads import one_thread
 
 BAR_WIDTH = 30  # characters of a probability of 1
 
@@ -17,7 +16,7 @@ BAR_WIDTH = 30  # characters of a probability of 1
 def main(arguments: list[str] | None = None) -> int:
     """Judge every file; 1 when one of them could not be read, with a line on standard error."""
     options = _parser().parse_args(arguments)
-    torch.set_num_threads(1)  # one clip is faster on one thread
+    one_thread()
     try:
         pipeline = EmotionPipeline.from_pretrained(options.checkpoint)
     except CheckpointError as error:

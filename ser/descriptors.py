@@ -213,7 +213,6 @@ def _bark(n_fft: int) -> tuple[np.ndarray, np.ndarray]:
     return bark.astype(np.float32), weight.astype(np.float32)
 
 
-@cache
 def _rasta_filter(n_frames: int) -> np.ndarray:
     """The RASTA band-pass as a matrix (n_frames, n_frames), from rest.
 

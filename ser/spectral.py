@@ -38,7 +38,7 @@ def power_spectrogram(
         pad_mode="constant",
         return_complex=True,
     )
-    return torch.view_as_real(spectrum).square().sum(-1)
+    return spectrum.real.square() + spectrum.imag.square()
 
 
 @cache

@@ -10,9 +10,10 @@ from pathlib import Path
 from tqdm import tqdm
 
 from ser import checkpoint
+from ser.threads import one_thread
 from train import evidence
 from train.corpora import Utterance, data_sha256, load_corpora
-from train.data import N_WORKERS, FeatureStore, one_thread
+from train.data import N_WORKERS, FeatureStore
 from train.distill import Teacher
 from train.evaluate import Predictions, metrics_row
 from train.folders import rehearsal_folder, run_folder
@@ -43,6 +44,8 @@ def crossval(
     """
     if protocol in SPEAKER_DEPENDENT:
         recipe = without_refit(recipe)
+    if screening:
+        seeds = seeds[:1]
     for member in _fitted_before(recipe):
         crossval(member, protocol, seeds, folds, runs, results, n_jobs, screening)
     utterances = load_corpora(recipe.corpora)

@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from ser.audio import load_audio
 from ser.features import FeatureConfig, extract, read_frames
+from ser.threads import one_thread
 from train import augment
 from train.augment import AugmentConfig
 from train.corpora import Utterance
@@ -33,11 +34,6 @@ BATCHES_PER_BUCKET = 8
 def cache_root() -> Path:
     """Where features are kept: `SER_CACHE`, else ~/.cache/ser/features."""
     return Path(os.environ.get("SER_CACHE") or Path.home() / ".cache/ser/features").expanduser()
-
-
-def one_thread() -> None:
-    """Start a worker process: several of them share the cores better than several threads do."""
-    torch.set_num_threads(1)
 
 
 class FeatureStore:
