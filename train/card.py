@@ -17,9 +17,9 @@ from train.splits import MEASURED, SPEAKER_DEPENDENT
 LICENSE = "cc-by-nc-sa-4.0"  # RAVDESS is non-commercial and share-alike
 LIMITS = {
     "at home": "Acted speech in North American English, two sentences, studio sound. Other\n"
-    "languages, accents, spontaneous speech, children and noisy rooms were not measured.",
+    "languages, accents, spontaneous speech, children and real noisy rooms were not measured.",
     "elsewhere": "Acted speech, studio sound; how far it carries to other sentences and languages\n"
-    "stands above. Spontaneous speech, children and noisy rooms were not measured.",
+    "stands above. Spontaneous speech, children and real noisy rooms were not measured.",
 }
 PICTURES = {  # of a run folder, where they are drawn
     "confusion_matrix.png": "Confusions",
