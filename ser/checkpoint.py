@@ -7,6 +7,7 @@ two files, loading is strict, and pickle is never read.
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,8 +64,9 @@ class CheckpointConfig:
     stretches: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        if not all(0.5 <= rate <= 2 for rate in self.stretches):
-            raise ValueError(f"stretches are rates between 0.5 and 2, not {self.stretches}")
+        check_stretches(self.stretches)
+        if self.stretches and self.members:
+            raise ValueError("an ensemble's members are stretched, not the ensemble")
         if bool(self.members) != (self.model_name == ENSEMBLE):
             raise ValueError("an ensemble, and nothing else, has members")
         if len(self.members) != len(self.shares) or not all(share > 0 for share in self.shares):
@@ -77,6 +79,12 @@ class CheckpointConfig:
         if self.members:
             return nn.ModuleList(member.build() for member in self.members)
         return models.build(self.model_name, self.features.n_features, N_LABELS, **self.model_args)
+
+
+def check_stretches(rates: Sequence[float]) -> None:
+    """ValueError for a rate that is no number from 0.5 to 2."""
+    if not all(isinstance(rate, int | float) and 0.5 <= rate <= 2 for rate in rates):
+        raise ValueError(f"stretches are rates from 0.5 to 2, not {rates}")
 
 
 @dataclass(frozen=True)
@@ -109,8 +117,16 @@ def save(folder: Path, model: nn.Module, config: CheckpointConfig) -> None:
 
 def save_config(folder: Path, config: CheckpointConfig) -> None:
     """Write config.json alone, beside weights that stay as they are."""
-    text = json.dumps(asdict(config), indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps(_told(config), indent=2, ensure_ascii=False) + "\n"
     _replace(folder / CONFIG_NAME, text.encode())
+
+
+def _told(config: CheckpointConfig) -> dict:
+    """The config for JSON, without `stretches` where there are none: older code reads it, too."""
+    values = asdict(config) | {"members": [_told(member) for member in config.members]}
+    if not config.stretches:
+        del values["stretches"]
+    return values
 
 
 def load(source: str | os.PathLike | None = None) -> Checkpoint:

@@ -19,9 +19,10 @@ from ser.audio import SAMPLE_RATE, load_audio
 from ser.checkpoint import GOLDEN_CLIP, CheckpointConfig
 from ser.features import FeatureConfig
 from ser.pipeline import EmotionPipeline
+from ser.threads import one_thread
 from train.corpora import CorpusError, load_corpora
 
-torch.set_num_threads(1)
+one_thread()
 
 # A recipe whose run takes seconds.
 TINY = """

@@ -69,7 +69,7 @@ def test_config_names_what_it_must(saved):
         ({"format_version": 2}, "format version"),
         ({"labels": list(reversed(LABELS))}, "labels"),
         ({"temperature": 0}, "temperature"),
-        ({"stretches": [9.0]}, "stretches are rates"),
+        ({"stretches": [9.0]}, "stretches are rates from"),
         ({"model_name": "os.system"}, "Unknown model"),
         ({"model_args": {"hidden_size": 9, "n_layers": 1}}, "does not hold the weights"),
         ({"model_args": {"n_neurons": 9}}, "n_neurons"),

@@ -13,8 +13,8 @@ from test_ensemble import RIDGE
 from ser import checkpoint
 from train import runs
 from train.__main__ import main
-from train.distill import UNHEARD_NAME, Teacher
-from train.evaluate import Predictions, predict_all
+from train.distill import UNHEARD_NAME, Teacher, join_unheard, save_unheard
+from train.evaluate import predict_all
 from train.recipe import load_recipe
 from train.targets import TargetConfig, TargetSpace
 
@@ -99,6 +99,7 @@ def test_answers_are_mixed_into_the_labels_among_what_is_allowed(workplace):
         ("share = 0.8", "share = 1.8", "share"),
         ("share = 0.8", 'corpora = ["tess"]', "tess"),
         ('teacher = "pair.toml"', 'corpora = ["ravdess"]', "need a teacher"),
+        ('teacher = "pair.toml"', "cross_fitted = true", "need a teacher"),
         ("share = 0.8", "cross_fitted = 1", "true or false"),
         ('teacher = "pair.toml"', 'cross_fitted = true\nteacher = "founding"', "of ridge models"),
     ],
@@ -134,12 +135,32 @@ def test_a_cross_fitted_teacher_answers_as_if_it_had_not_learnt_the_speaker(stud
         return answers[learnt, served.labels[learnt]].mean()
 
     assert sure(own) < sure(served.probabilities) - 0.05
-    members = []
-    for name in ("ridge", "other"):
-        folder = tmp_path / f"runs/{name}/emobox-6fold/fold-2-seed-0"
-        members.append(Predictions.load(folder / UNHEARD_NAME).probabilities)
-    joined = Predictions.load(run / UNHEARD_NAME)
-    power = np.mean(members, axis=0) ** (1 / config.temperature)
-    expected = power / power.sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(joined.probabilities, expected, atol=1e-5)
-    assert set(joined.speakers) == set(config.training["train_speakers"])
+    members = [
+        np.load(tmp_path / f"runs/{name}/emobox-6fold/fold-2-seed-0" / UNHEARD_NAME)
+        for name in ("ridge", "other")
+    ]
+    power = np.mean([m["probabilities"] for m in members], axis=0) ** (1 / config.temperature)
+    with np.load(run / UNHEARD_NAME) as joined:
+        expected = power / power.sum(axis=1, keepdims=True)
+        np.testing.assert_allclose(joined["probabilities"], expected, atol=1e-5)
+        actors = {name.split("-")[-1] for name in joined["stems"]}
+    assert {f"ravdess-{actor}" for actor in actors} == set(config.training["train_speakers"])
+
+    (run / UNHEARD_NAME).unlink()
+    with pytest.raises(ValueError, match="delete it"):
+        Teacher(load_recipe(str(student))).answers(run, clips)
+
+
+def test_members_that_learnt_other_clips_have_no_answer_in_common(student, tmp_path):
+    assert main(["fit", "--recipe", "pair.toml", "--fold", "2"]) == 0
+    run = tmp_path / "runs/pair/emobox-6fold/fold-2-seed-0"
+    folders = [tmp_path / f"runs/{name}/emobox-6fold/fold-2-seed-0" for name in ("ridge", "other")]
+    learnt = checkpoint.load(run).config.training["train_speakers"]
+    clips = [u for u in runs.load_corpora(["ravdess"]) if u.speaker in learnt]
+    (run / UNHEARD_NAME).unlink()
+    save_unheard(folders[1], clips[1:], torch.full((len(clips) - 1, 8), 1 / 8))
+    join_unheard(run, clips, folders)
+    assert not (run / UNHEARD_NAME).exists()
+    join_unheard(run, clips[1:], folders)
+    with np.load(run / UNHEARD_NAME) as joined:
+        assert joined["stems"].tolist() == [u.stem for u in clips[1:]]

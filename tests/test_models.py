@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import nn
 
 from ser import models
 from ser.models import MIN_FRAMES
@@ -35,7 +36,7 @@ def model(request):
     name = request.param.split(",")[0]
     made = models.build(name, n_features=39, n_classes=8, **VARIANTS[request.param])
     for module in made.modules():  # as after some training, not the identity
-        if isinstance(module, MaskedBatchNorm):
+        if isinstance(module, nn.BatchNorm1d) and module.affine:
             module.running_mean.normal_()
             module.running_var.uniform_(0.5, 2.0)
     return made.eval()
@@ -219,3 +220,24 @@ def test_unknown_names_and_arguments():
         models.build("attention_lstm", 39, 8, attention="multi_head", n_heads=3)
     with pytest.raises(ValueError, match="add up to 39"):
         models.build("fusion", 39, 8, branches=[39, 40])
+
+
+def test_dilated_convolutions_learn_the_statistics_of_real_steps_alone(clips):
+    torch.manual_seed(0)
+    batched, alone = (models.build("dilated_conv", 39, 8, dropout=0.0).train() for _ in range(2))
+    alone.load_state_dict(batched.state_dict())
+    features, mask = padded(clips)
+    batched(features, mask)
+    of_stem = [alone.stem.taps(taps_of(clip, alone.stem)) for clip in clips]
+    steps = torch.cat(of_stem)
+    norm = batched.stem.norm
+    torch.testing.assert_close(norm.running_mean, norm.momentum * steps.mean(dim=0))
+    expected = 1 + norm.momentum * (steps.var(dim=0) - 1)
+    torch.testing.assert_close(norm.running_var, expected)
+
+
+def taps_of(clip, layer):
+    """What a strided layer multiplies, laid side by side: (n_steps, kernel_size * n_features)."""
+    reach = layer.kernel_size // 2
+    rows = nn.functional.pad(clip, (0, 0, reach, reach)).unfold(0, layer.kernel_size, layer.stride)
+    return rows.transpose(1, 2).flatten(1)

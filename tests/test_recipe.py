@@ -68,7 +68,7 @@ def test_of_several_bases_the_later_decides(tmp_path):
         ("[train.sampling]\ncremad = 0.5\n", ".'cremad'. are not among"),
         ("[train.sampling]\nravdess = -1\n", "share of 0 or more"),
         ("[perturb]\nmixup = 0.2\n", "mixup"),
-        ("[inference]\nstretches = [3.0]\n", "rates from 0.5 to 2"),
+        ("[inference]\nstretches = [3.0]\n", "stretches are rates from 0.5 to 2"),
         ("[targets]\nvotes = 2\n", "votes is a number from 0 to 1, not 2"),
         ("[targets.tasks]\nspeakers = 1\n", "unknown tasks .'speakers'"),
         ("[targets.tasks]\nspeaker = 0\n", "weight above 0"),

@@ -16,13 +16,14 @@ def test_a_screening_hears_no_test_clip(small_ravdess, tmp_path, monkeypatch, re
     monkeypatch.chdir(tmp_path)  # and no `workplace`: these folds are fitted in other processes
     (tmp_path / "again.toml").write_text(f"{TINY}refit = {str(refit).lower()}\n")
     arguments = ["crossval", "--recipe", "again.toml", "--folds", "1", "3", "--jobs", "1"]
-    arguments += ["--runs", "runs", "--results", "results", "--screening"]
+    arguments += ["--runs", "runs", "--results", "results", "--screening", "--seeds", "2"]
     assert main(arguments) == 0
     runs = tmp_path / "runs/again/emobox-6fold"
     assert {path.name for path in runs.iterdir()} == {"fold-1-rehearsal", "fold-3-rehearsal"}
     folder = tmp_path / "results/again/screening-emobox-6fold-folds-1-3"
     assert not (folder / "oof.npz").exists()
     (row,) = json.loads((folder / "metrics.json").read_text())
+    assert row["seeds"] == [0]
     assert (row["part"], row["protocol"], row["n_clips"]) == ("validation", folder.name, 8 * 8)
     with np.load(folder / "validation.npz") as saved:
         actors = {name.split("-")[-1] for name in saved["file"]}

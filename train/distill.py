@@ -1,19 +1,17 @@
 """What an ensemble answers to the clips that a student learns from (arXiv:1503.02531)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
 from ser import checkpoint
-from ser.checkpoint import CheckpointConfig
 from ser.labels import N_LABELS
 from train.augment import AugmentConfig
 from train.corpora import Utterance
 from train.data import FeatureStore, batches_by_length, collate
-from train.evaluate import Predictions
 from train.pretrain import heard_before
 from train.recipe import Recipe, load_recipe
 
@@ -35,27 +33,25 @@ class Teacher:
 
         `whole` are the corpora that the clips are from, whose features are kept for other folds.
         When `cross_fitted`, clips that the teacher learned get the answer that it would give had it
-        not learned their speaker.
+        not learned their speaker. Raises ValueError where `run` holds no such answers.
         """
         asked = self.student.distill.corpora or self.student.corpora
+        unheard = _load_unheard(run) if self.student.distill.cross_fitted else {}
         clips = [u for u in utterances if u.corpus in asked]
         kept = [u for u in whole or utterances if u.corpus in asked]
+        others = [u for u in clips if u.stem not in unheard]
         teacher = checkpoint.load(run)
-        total = torch.zeros(len(clips), N_LABELS)
+        parts, shares = [], []
         for model, config, share in teacher.voices:
             store = FeatureStore(kept, config.features, AugmentConfig(), 0)
-            logits = _logits(model, [torch.from_numpy(store.clean[u.stem][0]) for u in clips])
-            total += share * (logits / config.temperature).softmax(dim=1)
+            logits = _logits(model, [torch.from_numpy(store.clean[u.stem][0]) for u in others])
+            parts.append((logits / config.temperature).softmax(dim=1))
+            shares.append(share)
+        total = parts[0]
         if teacher.config.members:
-            total = (total.log() / teacher.config.temperature).softmax(dim=1)
-        answers = dict(zip((u.stem for u in clips), total, strict=True))
-        if self.student.distill.cross_fitted:
-            unheard = Predictions.load(run / UNHEARD_NAME, {u.stem: u for u in utterances})
-            of_unheard = torch.from_numpy(unheard.probabilities).float()
-            for stem, answer in zip(unheard.files, of_unheard, strict=True):
-                if stem in answers:
-                    answers[stem] = answer
-        return answers
+            total = _averaged(parts, shares, teacher.config.temperature)
+        answers = dict(zip((u.stem for u in others), total, strict=True))
+        return answers | {u.stem: unheard[u.stem] for u in clips if u.stem in unheard}
 
     def told(self, run: Path) -> dict:
         """What a student's config.json says of the weights in `run`: all that they have heard."""
@@ -68,21 +64,44 @@ class Teacher:
         }
 
 
-def join_unheard(
-    folders: Sequence[Path], config: CheckpointConfig, run: Path, clips: Sequence[Utterance]
-) -> None:
-    """Average what members answer of speakers left out, as `config` does; not if one has no answer.
+def save_unheard(run: Path, clips: Sequence[Utterance], probabilities: torch.Tensor) -> None:
+    """Keep what a model answers to each of its training clips with the speaker left out, (n, 8)."""
+    stems = np.array([u.stem for u in clips])
+    np.savez_compressed(run / UNHEARD_NAME, stems=stems, probabilities=probabilities.numpy())
 
-    Reads and writes `UNHEARD_NAME`, in the members' `folders` and in `run`.
+
+def _load_unheard(run: Path) -> dict[str, torch.Tensor]:
+    path = run / UNHEARD_NAME
+    if not path.exists():
+        raise ValueError(
+            f"{run} holds no answers to speakers left out: delete it, and the runs of its members, "
+            "to have them made anew."
+        )
+    with np.load(path) as saved:
+        answers = torch.from_numpy(saved["probabilities"])
+        return dict(zip(saved["stems"].tolist(), answers, strict=True))
+
+
+def join_unheard(run: Path, clips: Sequence[Utterance], folders: Sequence[Path]) -> None:
+    """Average, as the ensemble in `run` does, what its members answer to speakers left out.
+
+    Nothing is kept where a member in `folders` has no such answer to one of the training `clips`.
     """
-    files = [folder / UNHEARD_NAME for folder in folders]
-    if not all(file.exists() for file in files):
+    if not all((folder / UNHEARD_NAME).exists() for folder in folders):
         return
-    who = {u.stem: u for u in clips}
-    members = [Predictions.load(file, who) for file in files]
-    total = sum(s * p.probabilities for s, p in zip(config.shares, members, strict=True))
-    scaled = torch.from_numpy(total / sum(config.shares)).log() / config.temperature
-    replace(members[0], probabilities=scaled.softmax(dim=1).numpy()).save(run / UNHEARD_NAME)
+    answers = [_load_unheard(folder) for folder in folders]
+    if all(u.stem in of_member for of_member in answers for u in clips):
+        parts = [torch.stack([of_member[u.stem] for u in clips]) for of_member in answers]
+        config = checkpoint.load(run).config
+        save_unheard(run, clips, _averaged(parts, config.shares, config.temperature))
+
+
+def _averaged(
+    parts: Sequence[torch.Tensor], shares: Sequence[float], temperature: float
+) -> torch.Tensor:
+    """Probabilities (n, 8) of an ensemble from those of its members."""
+    total = sum(share * part for share, part in zip(shares, parts, strict=True)) / sum(shares)
+    return (total.log() / temperature).softmax(dim=1)
 
 
 @torch.inference_mode()

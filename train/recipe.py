@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ser.checkpoint import ENSEMBLE
+from ser.checkpoint import ENSEMBLE, check_stretches
 from ser.features import FeatureConfig
 from ser.labels import LABELS
 from train.augment import AugmentConfig
@@ -126,8 +126,8 @@ class DistillConfig:
         object.__setattr__(self, "corpora", tuple(self.corpora))
         check_switches(self, "cross_fitted")
         check_between(self, share=(0, 1))
-        if self.corpora and not self.teacher:
-            raise ValueError("corpora of a distillation need a teacher who answers them")
+        if (self.corpora or self.cross_fitted) and not self.teacher:
+            raise ValueError("corpora and cross_fitted of a distillation need a teacher")
 
 
 @dataclass(frozen=True)
@@ -141,8 +141,7 @@ class InferenceConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "stretches", tuple(self.stretches))
-        if not all(isinstance(rate, int | float) and 0.5 <= rate <= 2 for rate in self.stretches):
-            raise ValueError(f"stretches holds rates from 0.5 to 2, not {self.stretches}")
+        check_stretches(self.stretches)
 
 
 @dataclass(frozen=True)
@@ -234,6 +233,10 @@ def _check_teacher(student: Recipe) -> None:
     ):
         raise ValueError(
             f"cross_fitted needs a teacher of ridge models, and {teacher.name} is none"
+        )
+    if any(recipe.inference.stretches for recipe in (teacher, *teacher.members)):
+        raise ValueError(
+            f"the teacher {teacher.name} answers stretched clips: let it answer plainly"
         )
     if teacher.train.refit and not student.train.refit:
         raise ValueError(f"the teacher {teacher.name} is refitted, so the student must be, too")

@@ -164,8 +164,7 @@ def _fit_split(
     )
     _save(run, fitted.model, config)
     if fitted.unheard is not None:
-        answers = Predictions.of(split.train, fitted.unheard.numpy(), split.fold, seed)
-        answers.save(run / distill.UNHEARD_NAME)
+        distill.save_unheard(run, split.train, fitted.unheard)
     figures.training_history(fitted.history, run / "training_history.png")
     return evaluate_run(run)
 
@@ -224,7 +223,7 @@ def _join(
         answers = predict_all(load_run(run), split.validation, split.fold, seed)
         config = replace(config, temperature=_temperature([answers], [1.0]))
     _save(run, model, config)
-    distill.join_unheard(folders, config, run, utterances)
+    distill.join_unheard(run, split.train, folders)
     return evaluate_run(run)
 
 
