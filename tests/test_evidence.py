@@ -385,6 +385,12 @@ def test_a_corpus_that_was_heard_is_refused(made, run, emodb):
         cross_corpus.check_unheard(before, "emodb", [clip])
 
 
+def test_the_corpora_to_judge_are_those_not_heard():
+    assert cross_corpus.unheard_corpora(heard_in({})) == ["cremad", "tess", "emodb", "emovo"]
+    before = {"corpora": ["ravdess", "emovo"], "teacher": {"corpora": ["cremad"], "speakers": []}}
+    assert cross_corpus.unheard_corpora(heard_in(before)) == ["tess", "emodb"]
+
+
 def heard_in(training):
     return CheckpointConfig(
         "crnn", {}, FeatureConfig(), training={"corpora": ["other"], **training}

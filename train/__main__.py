@@ -111,7 +111,8 @@ def _robustness(options: argparse.Namespace) -> None:
 def _cross_corpus(options: argparse.Namespace) -> None:
     from train import cross_corpus
 
-    corpora, results = options.corpora.split(","), options.results or cross_corpus.RESULTS
+    corpora = options.corpora.split(",") if options.corpora else None
+    results = options.results or cross_corpus.RESULTS
     for row in cross_corpus.cross_corpus(options.run_folder, corpora, results):
         print(
             f"{row['tested_on']}, {row['n_clips']} clips of {row['n_speakers']} speakers, "
@@ -255,7 +256,9 @@ def _parser() -> argparse.ArgumentParser:
 
     cross = commands.add_parser("cross-corpus", help="judge corpora that the run never heard")
     cross.add_argument("run_folder", metavar="RUN", type=Path)
-    cross.add_argument("--corpora", default="cremad,tess,emodb,emovo", help="comma-separated")
+    cross.add_argument(
+        "--corpora", help="comma-separated (those of cremad,tess,emodb,emovo that it has not heard)"
+    )
     _add_results(cross)
     cross.set_defaults(run=_cross_corpus)
 

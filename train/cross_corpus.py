@@ -16,19 +16,23 @@ from train.pretrain import heard_before
 from train.runs import RESULTS, load_run
 
 CROSS_CORPUS = "cross-corpus"
+OTHERS = ("cremad", "tess", "emodb", "emovo")
 
 
-def cross_corpus(run: Path, corpora: Sequence[str], results: Path = RESULTS) -> list[dict]:
+def cross_corpus(
+    run: Path, corpora: Sequence[str] | None = None, results: Path = RESULTS
+) -> list[dict]:
     """Judge the clips of each other corpus; a row for each into results/RECIPE/cross-corpus.
 
-    Clips of an emotion outside the eight are left out. A row's figures allow all eight answers;
-    `ua_restricted` and `wa_restricted` choose among the corpus's own emotions. Rows name the
-    weights they are about; rows of other weights are replaced. Raises ValueError where a speaker
-    was heard in training.
+    By default, the corpora are those of `OTHERS` that the run has not heard. Clips of an emotion
+    outside the eight are left out. A row's figures allow all eight answers; `ua_restricted` and
+    `wa_restricted` choose among the corpus's own emotions. Rows name the weights they are about;
+    rows of other weights are replaced. Raises ValueError where a speaker was heard in training.
     """
     pipeline = load_run(run)
     config = pipeline.checkpoint.config
     training = config.training
+    corpora = unheard_corpora(config) if corpora is None else corpora
     rows = []
     for name in corpora:
         clips = [u for u in load_corpora([name]) if u.emotion in LABELS]
@@ -44,6 +48,12 @@ def cross_corpus(run: Path, corpora: Sequence[str], results: Path = RESULTS) -> 
     ]
     evaluate.write_rows(path, sorted(kept + rows, key=lambda row: row["tested_on"]))
     return rows
+
+
+def unheard_corpora(config: CheckpointConfig) -> list[str]:
+    """Those of `OTHERS` on which the weights were not fitted."""
+    heard = {*config.training["corpora"], *heard_before(config, "corpora")}
+    return [name for name in OTHERS if name not in heard]
 
 
 def check_unheard(config: CheckpointConfig, name: str, clips: Sequence[Utterance]) -> None:

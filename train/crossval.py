@@ -51,11 +51,13 @@ def crossval(
     utterances = load_corpora(recipe.corpora)
     jobs = []
     for seed in seeds:
-        store = FeatureStore(utterances, recipe.features, recipe.augment, seed)
         splits = make_splits(protocol, utterances, seed)
         jobs += [(split.fold, seed) for split in splits if not folds or split.fold in folds]
-        if seed == seeds[0] and not recipe.members:
-            n_runs = len(jobs) * (len(seeds) + recipe.train.refit)
+        if recipe.members:
+            continue  # whose features are cached by now
+        store = FeatureStore(utterances, recipe.features, recipe.augment, seed)
+        if seed == seeds[0]:
+            n_runs = len(jobs) * (1 if screening else len(seeds) + recipe.train.refit)
             announce_cost(recipe, splits[0], store, n_runs, n_jobs)
         del store
     base = runs / recipe.name / protocol
