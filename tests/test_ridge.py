@@ -114,9 +114,12 @@ def test_augmented_copies_are_learnt_beside_the_clips(workplace, tmp_path, monke
     )
     given = []
 
-    def fit_head(model, clips, labels, shares, speakers, strength):
+    def fit_head(model, clips, labels, shares, speakers, strength, n_plain):
         given.append((clips, labels, shares, speakers))
-        return fitted(model, clips, labels, shares, speakers, strength)
+        answers = fitted(model, clips, labels, shares, speakers, strength, n_plain)
+        plain = ridge.all_statistics(model, clips[:n_plain])
+        torch.testing.assert_close(model.head.norm.running_mean, plain.mean(dim=0))
+        return answers
 
     fitted = ridge.fit_head
     monkeypatch.setattr(ridge, "fit_head", fit_head)

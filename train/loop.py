@@ -114,7 +114,9 @@ def _fit_at_once(trainer: Trainer, split: Split, run: Path, choices: Choices | N
         speakers += [name for name in speakers for _ in range(n_copies)]
         of_copies = (1 - trainer.config.clean_share) / n_copies
         shares = torch.cat([shares, torch.full((len(clips) - len(shares),), of_copies)])
-    logits, unheard = ridge.fit_head(model, clips, labels, shares, speakers, trainer.config.ridge)
+    logits, unheard = ridge.fit_head(
+        model, clips, labels, shares, speakers, trainer.config.ridge, len(split.train)
+    )
     row = {
         "epoch": 1,
         "learning_rate": 0.0,

@@ -24,21 +24,24 @@ def fit_head(
     shares: torch.Tensor,
     groups: Sequence[str],
     strength: float,
+    n_plain: int | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Set `model.head` to the ridge classifier of the clips' statistics.
 
     `clips` are features (n_frames, n_features), `labels` (n,) class indices, `shares` (n,) how much
     each clip counts among those of its class, `groups` (n,) the speakers. Every class counts the
     same; `strength` is the penalty divided by the number of statistics, which are standardised, so
-    that it means the same for few and for many.
+    that it means the same for few and for many. They are standardised on the first `n_plain` clips
+    (all when None), before any augmented ones: else what noise and telephones spread would count
+    for little in clips without them.
 
     Returns the clips' logits (n, 8), and those that each would get were its speaker not learnt.
     """
     model.eval()
     statistics = all_statistics(model, clips)
     norm = model.head.norm
-    norm.running_mean.copy_(statistics.mean(dim=0))
-    norm.running_var.copy_(statistics.var(dim=0).clamp(min=1e-12))
+    norm.running_mean.copy_(statistics[:n_plain].mean(dim=0))
+    norm.running_var.copy_(statistics[:n_plain].var(dim=0).clamp(min=1e-12))
     with torch.no_grad():
         weight, bias, unheard = ridge(
             model.head.embed(statistics), labels, shares, groups, strength
