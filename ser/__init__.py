@@ -1,3 +1,3 @@
 """From a sound to the emotion it seems to express."""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"

@@ -241,3 +241,26 @@ def taps_of(clip, layer):
     reach = layer.kernel_size // 2
     rows = nn.functional.pad(clip, (0, 0, reach, reach)).unfold(0, layer.kernel_size, layer.stride)
     return rows.transpose(1, 2).flatten(1)
+
+
+def test_sparse_random_kernels_convolve():
+    torch.manual_seed(0)
+    model = models.build("random_conv", 5, 8, n_kernels=12, dilations=[1, 8], n_channels=3)
+    clip = torch.randn(40, 5)
+    found = model._convolved(clip, model._sparse_kernels())
+    for number, dilation in enumerate(model.dilations):
+        channels, weights = model.channels[number], model.kernels[number]
+        dense = torch.zeros(12, 5, weights.shape[2])
+        dense.scatter_(1, channels[:, :, None].expand_as(weights), weights)
+        expected = nn.functional.conv1d(
+            clip.T[None], dense, padding=3 * dilation, dilation=dilation
+        )[0]
+        torch.testing.assert_close(found[number], expected)
+
+
+def test_a_constant_stretch_lies_on_no_level():
+    """Its outputs are zero but for rounding, which must not decide on which side of a level."""
+    torch.manual_seed(0)
+    model = models.build("random_conv", 5, 8, n_kernels=12, dilations=[1], n_channels=3)
+    model.fit_levels([torch.ones(200, 5)])
+    assert (model.levels > 1e-4).all()
