@@ -71,7 +71,7 @@ def ridge(
     Solved in its dual form, for there are fewer clips than statistics (A. Hoerl & R. Kennard,
     Technometrics 12(1), 1970). The penalty is that of as many clips as the shares add up to.
     `unheard` are the scores that the clips of each of `groups` (n,) get when that group is left out
-    of the regression, in closed form; means, class balance and standard deviations stay those of all.
+    of the regression, in closed form; means, class balance and deviations stay those of all clips.
     """
     shares = shares.double().clamp(min=1e-9)  # clips that count nothing are answered, too
     of_class = torch.zeros(N_LABELS, dtype=torch.double).index_add(0, labels, shares)
