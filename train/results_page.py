@@ -223,6 +223,12 @@ def _robustness_lines(results: Path, recipes: Sequence[str]) -> list[str]:
             for row in rows
         ],
     )
+    lines = [
+        "A change of a kind that the training copies went through (`[augment]` in the recipe) is the",
+        "easier to bear; the clips and what is drawn for them are others.",
+        "",
+        *lines,
+    ]
     primary = {rows[0]["recipe"]: rows for rows in found if rows[0]["protocol"] == PRIMARY}
     if set(primary) != set(recipes) or len(recipes) < 2:
         return lines
