@@ -224,7 +224,7 @@ def _robustness_lines(results: Path, recipes: Sequence[str]) -> list[str]:
         ],
     )
     lines = [
-        "A change of a kind that the training copies went through (`[augment]` in the recipe) is the",
+        "A change of a kind that the training copies went through (`[augment]` in the recipe) is",
         "easier to bear; the clips and what is drawn for them are others.",
         "",
         *lines,
