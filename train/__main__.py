@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ser import checkpoint
 from ser.audio import AudioError
 from ser.checkpoint import CheckpointError
+from ser.threads import one_thread
 from train.corpora import CorpusError
 from train.recipe import Recipe, load_recipe
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 when it worked, 1 with a sentence on standard error when it did not."""
     options = _parser().parse_args(arguments)
+    if options.run is not _fit:  # a single training is what two threads do help
+        one_thread()
     try:
         options.run(options)
     except (CorpusError, CheckpointError, AudioError, ValueError, OSError) as error:
