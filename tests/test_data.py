@@ -138,6 +138,15 @@ def epoch(utterances, store, seed=0, config=PerturbConfig(), sampling=None, batc
     )
 
 
+def test_no_batch_is_of_one_clip(utterances, store):
+    """It has no deviation that a BatchNorm could divide by."""
+    for batch_size, sizes in {5: [6], 4: [2, 4], 3: [3, 3], 6: [6]}.items():
+        batches = epoch(utterances, store, batch_size=batch_size)
+        assert sorted(len(batch.features) for _, batch in batches) == sizes
+    (only,) = epoch(utterances[:1], store)
+    assert len(only[1].features) == 1
+
+
 def test_some_clips_are_drawn_as_they_are(utterances):
     clip = utterances[0]
     store = FeatureStore(utterances, CONFIG, AugmentConfig(copies=3, probability=1.0), seed=0)

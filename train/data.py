@@ -9,6 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
+from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
@@ -255,7 +256,10 @@ def training_batches(
         order, max(1, round(len(order) / (BATCHES_PER_BUCKET * batch_size)))
     ):
         by_length = sorted(bucket, key=lambda i: len(clips[i]))
-        batches += [by_length[i : i + batch_size] for i in range(0, len(bucket), batch_size)]
+        starts = list(range(0, len(bucket), batch_size))
+        if len(bucket) % batch_size == 1 < len(bucket):
+            starts.pop()  # a batch of one has no deviation to normalise by: its clip joins another
+        batches += [by_length[i:j] for i, j in pairwise([*starts, len(bucket)])]
     for number_done, number in enumerate(rng.permutation(len(batches))):
         chosen = batches[number]
         batch = _training_batch(
