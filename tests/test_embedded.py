@@ -46,7 +46,8 @@ def test_their_figures_name_what_to_expect_from_unseen_speakers(folder):
 def test_the_default_is_the_best_recipe_fitted_on_all_actors(best):
     training = best.checkpoint.config.training
     assert training["recipe"] == "best"
-    assert training["train_speakers"] == [f"ravdess-{actor:02d}" for actor in range(1, 25)]
+    actors = [name for name in training["train_speakers"] if name.startswith("ravdess-")]
+    assert actors == [f"ravdess-{actor:02d}" for actor in range(1, 25)]
     own = {r["protocol"] for r in best.checkpoint.metrics if r["scope"] == "these-weights"}
     assert own == {"cross-corpus"}  # no RAVDESS actor is left to judge them
 
