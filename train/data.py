@@ -66,8 +66,8 @@ class FeatureStore:
         """
         if clean_share and rng.random() < clean_share:
             return self.clean[utterance.stem][0]
-        copies = self.copies[utterance.stem]
-        return copies[rng.integers(len(copies))]
+        copies = self.copies.kept[utterance.stem]
+        return copies[rng.integers(len(copies))].frames()
 
 
 class Kept(NamedTuple):

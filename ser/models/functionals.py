@@ -142,8 +142,8 @@ def modulation_spectrum(values: torch.Tensor) -> torch.Tensor:
 
 def _quantiles(values: torch.Tensor) -> torch.Tensor:
     """(7, n); torch.quantile of these, from one sort, which numpy does in a third of the time."""
-    order = np.argsort(values.detach().numpy(), axis=0)
-    ordered = values.gather(0, torch.from_numpy(order))
+    order = np.argsort(values.detach().cpu().numpy(), axis=0)
+    ordered = values.gather(0, torch.from_numpy(order).to(values.device))
     at = torch.tensor(QUANTILES, device=values.device) * (len(values) - 1)
     below = at.floor().long()
     above = (below + 1).clamp(max=len(values) - 1)
