@@ -77,9 +77,9 @@ def notice(metrics: list[dict], instead: str | None, is_shared: bool) -> str:
 <h1>How does a voice sound?</h1>
 <aside aria-label="Please know">
 <p><strong>A machine estimates the <em>perceived expression</em> of a voice: how it may sound to
-others.</strong> It learned from actors speaking North American English in a studio, and errs often
-in noise, over a telephone, on other accents, languages and everyday speech. Not for judging people
-at work or in education (the EU AI Act prohibits that), nor for anything that matters.</p>
+others.</strong> It learned from actors, most of them speaking North American English, and errs
+often in noise, over a telephone, on other accents, languages and everyday speech. Not for judging
+people at work or in education (the EU AI Act prohibits that), nor for anything that matters.</p>
 <p>{accuracy(metrics)}{elsewhere(metrics)}
 A recording is deleted within {DELETE_AFTER_S / 60:g} minutes{unless}.</p>
 {instead}
