@@ -23,7 +23,7 @@ from ser.features import FeatureConfig, extract, read_frames
 from ser.threads import one_thread
 from train import augment
 from train.augment import AugmentConfig
-from train.corpora import Utterance
+from train.corpora import Utterance, content_hash
 from train.perturb import PerturbConfig, draw_frames, mixup, perturb
 from train.targets import Targets
 
@@ -137,10 +137,10 @@ def _cached_corpus(
         "features": features.to_dict(),
         "augmentation": augmentation and asdict(augmentation),
         "seed": seed,
-        "files": [_fingerprint(u.path, u.stem) for u in utterances],
+        "files": [(u.stem, content_hash(u.path)) for u in utterances],
     }
     if augmentation and augmentation.needs_noise:
-        key["noise"] = [_fingerprint(path, path.stem) for path in augment.noise_files()]
+        key["noise"] = [content_hash(path) for path in augment.noise_files()]
     name = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
     path = cache_root() / f"{name}.npz"
     if not path.exists():
@@ -151,10 +151,6 @@ def _cached_corpus(
         pieces = map(Kept, deviations, archive["means"])
         n_copies = augmentation.copies if augmentation else 1
         return {u.stem: [next(pieces) for _ in range(n_copies)] for u in utterances}
-
-
-def _fingerprint(path: Path, name: str) -> tuple[str, int, int]:
-    return name, path.stat().st_size, path.stat().st_mtime_ns
 
 
 def _compute(
