@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from collections import Counter
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -113,10 +114,10 @@ def test_fine_tuning_starts_from_the_pretrained_weights(recipes, tmp_path, capsy
 
 def test_the_fits_that_come_with_the_code_are_of_today_s_recipes():
     claims = sorted(pretrain.KEPT.glob("*/seed-*/run.json"))
-    assert {claim.parts[-3] for claim in claims} == {
-        "mixed_voice_encoder",
-        "robust_logmel_encoder",
-        "robust_voice_encoder",
+    assert Counter(claim.parts[-3] for claim in claims) == {
+        "mixed_voice_encoder": 2,
+        "robust_logmel_encoder": 3,
+        "robust_voice_encoder": 3,
     }
     for claim in claims:
         recipe = load_recipe(claim.parts[-3])
