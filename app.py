@@ -20,8 +20,8 @@ from ser.audio import AudioError
 from ser.feedback import Feedback
 from ser.labels import EMOTIONS
 from ser.pipeline import EmotionPipeline, Prediction
+from ser.process import keep_memory, one_thread
 from ser.serving import serve
-from ser.threads import one_thread
 from sharing import sharing_panel
 
 MAX_FILE_SIZE = "64mb"  # ten minutes of 16-bit mono at 48 kHz are 58 MB
@@ -307,6 +307,7 @@ def sweep(folder: Path) -> None:
 def main() -> None:
     """Load and warm the model, start the sweeper and the sharing, serve until stopped."""
     one_thread()
+    keep_memory()
     # A folder of its own, since everything in it is deleted.
     folder = Path(os.environ.get("GRADIO_TEMP_DIR", tempfile.gettempdir())) / "ser-recordings"
     folder.mkdir(parents=True, exist_ok=True)

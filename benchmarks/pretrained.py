@@ -23,7 +23,7 @@ from benchmarks.serving import CLIP_S, ROOT, cpu_name, summary
 from ser import models
 from ser.audio import SAMPLE_RATE
 from ser.labels import N_LABELS
-from ser.threads import one_thread
+from ser.process import one_thread
 from train.evaluate import git_commit, versions
 
 RESULTS = Path(__file__).parent / "pretrained.json"

@@ -23,7 +23,7 @@ import soundfile
 from ser.audio import SAMPLE_RATE, load_audio
 from ser.checkpoint import GOLDEN_CLIP
 from ser.pipeline import EmotionPipeline
-from ser.threads import one_thread
+from ser.process import keep_memory, one_thread
 from train.evaluate import git_commit, versions
 
 ROOT = Path(__file__).parent.parent
@@ -37,6 +37,7 @@ PORT = 7899
 
 def main() -> None:
     one_thread()
+    keep_memory()
     results = {
         "clip_s": CLIP_S,
         "n_runs": N_RUNS,

@@ -8,7 +8,7 @@ from ser.audio import AudioError
 from ser.checkpoint import CheckpointError
 from ser.labels import EMOTIONS
 from ser.pipeline import EmotionPipeline, Prediction
-from ser.threads import one_thread
+from ser.process import keep_memory, one_thread
 
 BAR_WIDTH = 30  # characters of a probability of 1
 
@@ -17,6 +17,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Judge every file; 1 when one of them could not be read, with a line on standard error."""
     options = _parser().parse_args(arguments)
     one_thread()
+    keep_memory()
     try:
         pipeline = EmotionPipeline.from_pretrained(options.checkpoint)
     except CheckpointError as error:

@@ -19,7 +19,7 @@ from ser.audio import SAMPLE_RATE, load_audio
 from ser.checkpoint import GOLDEN_CLIP, CheckpointConfig
 from ser.features import FeatureConfig
 from ser.pipeline import EmotionPipeline
-from ser.threads import one_thread
+from ser.process import one_thread
 from train.corpora import CorpusError, load_corpora
 
 one_thread()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ser import checkpoint
 from ser.audio import AudioError
 from ser.checkpoint import CheckpointError
-from ser.threads import one_thread
+from ser.process import one_thread
 from train.corpora import CorpusError
 from train.recipe import Recipe, load_recipe
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from ser import checkpoint
-from ser.threads import one_thread
+from ser.process import one_thread
 from train import evidence
 from train.corpora import Utterance, data_sha256, load_corpora
 from train.data import N_WORKERS, FeatureStore

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from ser.audio import load_audio
 from ser.features import FeatureConfig, extract, read_frames
-from ser.threads import one_thread
+from ser.process import one_thread
 from train import augment
 from train.augment import AugmentConfig
 from train.corpora import Utterance, content_hash

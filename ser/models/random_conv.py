@@ -87,15 +87,13 @@ class RandomConv(nn.Module):
         """
         shape = (self.kernels.shape[1], KERNEL_SIZE * self.n_features)
         first = torch.arange(KERNEL_SIZE)[:, None] * self.n_features
-        found = []
-        for channels, weights in zip(self.channels, self.kernels, strict=True):
-            values = weights.transpose(1, 2).flatten(1)
-            columns = (first + channels[:, None, :]).flatten(1)
-            used = values != 0
-            rows = functional.pad(used.sum(dim=1).cumsum(dim=0), (1, 0))
-            parts = (rows, columns[used], values[used], shape)
-            found.append(torch.sparse_csr_tensor(*parts, check_invariants=False))
-        return found
+        weights = self.kernels.transpose(2, 3).flatten(2)
+        columns = (first + self.channels[:, :, None, :]).flatten(2)
+        used = weights != 0
+        rows = functional.pad(used.sum(dim=2).cumsum(dim=1), (1, 0))
+        sizes = rows[:, -1].tolist()
+        parts = zip(rows, columns[used].split(sizes), weights[used].split(sizes), strict=True)
+        return [torch.sparse_csr_tensor(*part, shape, check_invariants=False) for part in parts]
 
     def _convolved(
         self, frames: torch.Tensor, kernels: Sequence[torch.Tensor]

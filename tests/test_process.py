@@ -1,0 +1,49 @@
+"""A prediction takes one thread, and memory that is there already."""
+
+import subprocess
+import sys
+
+import pytest
+
+ASK = """
+import numpy, torch
+from threadpoolctl import threadpool_info
+from ser.process import one_thread
+one_thread()
+print(torch.get_num_threads(), *{pool["num_threads"] for pool in threadpool_info()})
+"""
+
+
+def test_torch_and_blas_compute_on_one_thread():
+    done = subprocess.run([sys.executable, "-c", ASK], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1", "1"]
+
+
+FAULTS = """
+import resource
+import numpy
+from ser.audio import SAMPLE_RATE, load_audio
+from ser.checkpoint import GOLDEN_CLIP
+from ser.pipeline import EmotionPipeline
+from ser.process import keep_memory, one_thread
+one_thread()
+keep_memory()
+pipeline = EmotionPipeline.from_pretrained()
+clip = (SAMPLE_RATE, numpy.tile(load_audio(GOLDEN_CLIP), 2))
+def page_faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(10):
+        pipeline.predict(clip)
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / 10
+page_faults()
+print(page_faults())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks glibc")
+def test_a_prediction_takes_no_new_memory():
+    """Else it takes some thousand pages from the system, and gives them back."""
+    done = subprocess.run(
+        [sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True
+    )
+    assert float(done.stdout) < 200
