@@ -103,17 +103,27 @@ def _founding_lines(crossvals: list[dict]) -> list[str]:
 
 
 def speed_lines() -> list[str]:
-    """Tables of the stages' times and of the starts, the queue, then memory."""
+    """Tables of the stages' times, of encoders of other sizes, of the starts; queue and memory."""
     results = json.loads((ROOT / "benchmarks" / "results.json").read_text())
     lines = [f"| {results['clip_s']} s clip, one thread | median, ms | 95th percentile, ms |"]
     lines.append("|---|---|---|")
     for stage, ms in results["prediction_ms"].items():
         lines.append(f"| {stage} | {ms['median']:.1f} | {ms['p95']:.1f} |")
     start = results["start"]
+    pretrained = json.loads((ROOT / "benchmarks" / "pretrained.json").read_text())
+    encoders = [
+        f"| {name} | {of_it['million_parameters']:.0f} | {of_it['clip_ms']['median']:,.0f} |"
+        for name, of_it in pretrained["encoders"].items()
+    ]
     hub = json.loads((ROOT / "benchmarks" / "hub.json").read_text())
     starts = [f"| {source} | {seconds:.1f} |" for source, seconds in hub["start_s"].items()]
     return [
         *lines,
+        "",
+        f"| encoder of this size, random weights, {pretrained['clip_s']} s clip, one thread "
+        "| million parameters | median, ms |",
+        "|---|---|---|",
+        *encoders,
         "",
         "| the model comes from (test Hub on loopback) | first page after, s |",
         "|---|---|",
