@@ -180,19 +180,7 @@ def _protocol(row: dict) -> str:
 def _table(rows: Sequence[dict]) -> str:
     return _markdown(
         ["protocol", "clips", "seeds", "UA (95 % interval)", "WA", "macro-F1", "ECE", "NLL"],
-        [
-            [
-                _protocol(row),
-                f"{row['part']}, {row['n_clips']}",
-                len(row["seeds"]),
-                tables.ua(row),
-                tables.percent(row["wa"]),
-                tables.percent(row["macro_f1"]),
-                tables.ece(row),
-                f"{row['nll']:.2f}",
-            ]
-            for row in rows
-        ],
+        [[_protocol(row), *tables.figures(row)] for row in rows],
     )
 
 

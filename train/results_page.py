@@ -106,17 +106,7 @@ def figure_lines(rows: Sequence[dict], note: Callable[[dict], str] = lambda row:
     return tables.markdown(
         header,
         [
-            [
-                row["recipe"],
-                protocol_words(row["protocol"]) + note(row),
-                f"{row['part']}, {row['n_clips']}",
-                len(row["seeds"]),
-                tables.ua(row),
-                tables.percent(row["wa"]),
-                tables.percent(row["macro_f1"]),
-                tables.ece(row),
-                f"{row['nll']:.2f}",
-            ]
+            [row["recipe"], protocol_words(row["protocol"]) + note(row), *tables.figures(row)]
             for row in rows
         ],
     )

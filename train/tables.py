@@ -39,3 +39,16 @@ def ece(row: dict) -> str:
     """ECE of a metrics row, and what 95 % of perfectly calibrated models stay under."""
     floor = f" ({row['ece_floor95']:.3f})" if "ece_floor95" in row else ""
     return f"{row['ece']:.3f}{floor}"
+
+
+def figures(row: dict) -> list[str]:
+    """Cells of a metrics row: clips judged, seeds, UA, WA, macro-F1, ECE and NLL."""
+    return [
+        f"{row['part']}, {row['n_clips']}",
+        str(len(row["seeds"])),
+        ua(row),
+        percent(row["wa"]),
+        percent(row["macro_f1"]),
+        ece(row),
+        f"{row['nll']:.2f}",
+    ]
