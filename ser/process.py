@@ -25,7 +25,7 @@ def keep_memory() -> None:
     """Let glibc keep what a prediction frees for the next one; elsewhere do nothing.
 
     Else it returns large arrays to the system, which hands them out again page by page, zeroed:
-    a sixth of a prediction's time. For processes that predict: one that trains on batches of many
+    a fifth of a prediction's time. For processes that predict: one that trains on batches of many
     sizes would grow.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
