@@ -40,7 +40,8 @@ def ablation_lines(results: Path) -> list[str]:
             ]
         )
     return [
-        "Judged on the validation actors alone, one seed; paired by actor.",
+        "Judged on the validation actors of these folds alone, one seed; the difference is to the",
+        "base on the same folds, paired by actor.",
         "",
         *tables.markdown(header, cells),
     ]
@@ -48,9 +49,8 @@ def ablation_lines(results: Path) -> list[str]:
 
 def _screened(results: Path, recipe: str) -> Path:
     """The folder of the screening with the most folds."""
-    found = sorted(
-        (results / recipe).glob(f"{evidence.screening(PRIMARY)}*"), key=lambda path: path.name
-    )
-    if not found:
+    whole = results / recipe / evidence.screening(PRIMARY)
+    some = sorted(whole.parent.glob(f"{whole.name}-*"), key=lambda path: len(path.name))
+    if not whole.is_dir() and not some:
         raise ValueError(f"{FILE_NAME} names {recipe}, and {results} holds no screening of it.")
-    return found[0]
+    return whole if whole.is_dir() else some[-1]
