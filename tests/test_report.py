@@ -167,14 +167,27 @@ def test_some_folds_stand_apart_beside_the_founding_recipe_on_the_same_folds(res
     assert "(3): founding, wider, worse (some folds)." in opened
 
 
-def test_a_step_of_some_folds_says_so(results):
-    with (results / "ladder.toml").open("a") as file:
-        file.write('\n[[step]]\nrecipe = "worse"\nwhat = "Narrower"\n')
-    text = (results / "ladder.toml").read_text()
-    with pytest.raises(ValueError, match="worse, was not measured on emobox-6fold"):
-        load_ladder(results)  # nor can it be the best
-    (results / "ladder.toml").write_text('best = "wider"\n' + text)
+def test_a_step_of_some_folds_says_so_and_is_never_the_best(results):
+    path = results / "ladder.toml"
+    narrower = '\n[[step]]\nrecipe = "worse"\nwhat = "Narrower"\n'
+    founding, wider = path.read_text().split("[[step]]")[1:]
+    path.write_text(f"[[step]]{founding}{narrower}[[step]]{wider}")
     assert "**2 of 6**" in part(results, "From the founding recipe to the best")
+    path.write_text(f"[[step]]{founding}{narrower}")
+    with pytest.raises(ValueError, match="worse, was not measured on emobox-6fold"):
+        load_ladder(results)
+
+
+def test_an_alternative_stands_beside_the_best(results):
+    assert "## Tried in place of wider" not in results_page.page_lines(results)
+    write_recipe(results, "twice", 0.6)
+    with (results / "ladder.toml").open("a") as file:
+        file.write('\n[[alternative]]\nrecipe = "twice"\nwhat = "Two of them"\n')
+    assert load_ladder(results).best.recipe == "wider"
+    header, _, line = part(results, "Tried in place of wider").splitlines()[1:]
+    assert "gain over wider, points" in header
+    gain = evidence.compare(*(results / name / "emobox-6fold" for name in ("wider", "twice")))
+    assert "| Two of them |" in line and f"| {100 * gain.ua:+.1f} (" in line
 
 
 def test_a_step_without_figures_is_a_sentence(results):

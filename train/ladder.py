@@ -1,11 +1,13 @@
 """results/ladder.toml: the way from the founding recipe to the best one, and its table.
 
 The file names recipes in order, each with one sentence on what changed; their figures come from
-results/. Recipes that were measured on some folds only, because they fell behind, have a table of
+results/. The last step is the best recipe; an `[[alternative]]` was measured to take its place, and
+did not. Recipes that were measured on some folds only, because they fell behind, have a table of
 their own, beside the founding recipe on the same folds; `[tried]` says what they changed.
 """
 
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,30 +36,38 @@ class Step:
 
 @dataclass(frozen=True)
 class Ladder:
-    """The steps in order, the recipe that is called the best one, and what others `tried`."""
+    """The steps in order, recipes that did not replace the last one, and what others `tried`."""
 
     steps: tuple[Step, ...]
-    best: str
+    alternatives: tuple[Step, ...]
     tried: dict[str, str]
+
+    @property
+    def best(self) -> Step:
+        """The last step."""
+        return self.steps[-1]
 
     @property
     def chosen(self) -> list[str]:
         """The founding recipe and the best one: those that are told about in detail."""
-        return list(dict.fromkeys([FOUNDING, self.best]))
+        return list(dict.fromkeys([FOUNDING, self.best.recipe]))
 
 
 def load_ladder(results: Path) -> Ladder:
     """Read ladder.toml; ValueError for a step without figures, or a best that is not measured."""
     with (results / "ladder.toml").open("rb") as file:
         values = tomllib.load(file)
-    steps = tuple(
-        Step(step["recipe"], step["what"], _folder(results, step["recipe"]))
-        for step in values["step"]
+    steps, alternatives = (
+        tuple(
+            Step(step["recipe"], step["what"], _folder(results, step["recipe"]))
+            for step in values.get(kind, ())
+        )
+        for kind in ("step", "alternative")
     )
-    best = values.get("best", steps[-1].recipe)
+    best = steps[-1].recipe
     if not (results / best / PRIMARY).is_dir():
         raise ValueError(f"The best recipe, {best}, was not measured on {PRIMARY}.")
-    return Ladder(steps, best, values.get("tried", {}))
+    return Ladder(steps, alternatives, values.get("tried", {}))
 
 
 def _folder(results: Path, recipe: str) -> Path:
@@ -73,13 +83,21 @@ def _folder(results: Path, recipe: str) -> Path:
 
 def ladder_lines(ladder: Ladder) -> list[str]:
     """One line a step: figures, gain over the step before, evidence and cost."""
-    header = ["recipe", "what changed", "validation UA, %", "test UA, % (95 % interval)"]
-    header += ["gain over the line before, points", "seeds", "folds", "minutes a training"]
-    header += ["parameters"]
     before: list[Step | None] = [None, *ladder.steps[:-1]]
-    return tables.markdown(
-        header, [_step_cells(*pair) for pair in zip(before, ladder.steps, strict=True)]
-    )
+    return _step_table(zip(before, ladder.steps, strict=True), "the line before")
+
+
+def alternative_lines(ladder: Ladder) -> list[str]:
+    """The same of recipes that did not replace the best one, each beside that."""
+    pairs = [(ladder.best, step) for step in ladder.alternatives]
+    return _step_table(pairs, ladder.best.recipe) if pairs else []
+
+
+def _step_table(pairs: Iterable[tuple[Step | None, Step]], before: str) -> list[str]:
+    header = ["recipe", "what changed", "validation UA, %", "test UA, % (95 % interval)"]
+    header += [f"gain over {before}, points", "seeds", "folds", "minutes a training"]
+    header += ["parameters"]
+    return tables.markdown(header, [_step_cells(*pair) for pair in pairs])
 
 
 def _step_cells(before: Step | None, step: Step) -> list[object]:

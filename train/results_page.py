@@ -13,6 +13,7 @@ from train.ladder import (
     FOUNDING,
     PRIMARY,
     Ladder,
+    alternative_lines,
     ladder_lines,
     load_ladder,
     opened_lines,
@@ -51,6 +52,7 @@ def page_lines(results: Path) -> list[str]:
     rows = {name: _test_row(results / name / PRIMARY) for name in recipes}
     parts: list[tuple[str, list[str]]] = [
         ("From the founding recipe to the best", _ladder_part(results, ladder)),
+        (f"Tried in place of {ladder.best.recipe}", alternative_lines(ladder)),
         ("Measured on some folds only", partial_lines(results, ladder)),
         ("One training method at a time", ablation_lines(results)),
         ("Other protocols", _other_lines(results)),
