@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from train import evidence, figures, report, results_page
+from ser.labels import LABELS
+from train import evaluate, evidence, figures, report, results_page
 from train.evaluate import Predictions, metrics_row
 from train.ladder import load_ladder
 from train.splits import EMOBOX_FOLDS
@@ -228,6 +229,20 @@ def test_whether_the_best_is_more_brittle_is_said(results):
     path = results / "founding" / "emobox-6fold" / "robustness.json"
     path.write_text(json.dumps([{**json.loads(path.read_text())[0], "ua_change": -0.3}]))
     assert "under none of these" in part(results, "Other sound")
+
+
+def test_all_weights_on_other_corpora_are_told_those_of_the_best_first(results):
+    assert "## Other corpora" not in results_page.page_lines(results)
+    for name in ("another", "wider"):
+        told = ("cross-corpus", name, "these-weights", "test", ["ravdess"], "0")
+        more = {"tested_on": "emodb", "classes": list(LABELS)}
+        more |= {"ua_restricted": 0.5, "ua_restricted_ci95": [0.4, 0.6]}
+        row = metrics_row(answers(0.5, [1], seed=1), *told, **more)
+        path = results / name / "cross-corpus" / "metrics.json"
+        path.parent.mkdir(parents=True)
+        evaluate.write_rows(path, [row])
+    wider, another = part(results, "Other corpora").splitlines()[7:9]
+    assert wider.startswith("| wider |") and another.startswith("| another |")
 
 
 def test_one_method_at_a_time_is_judged_on_validation_actors(results):

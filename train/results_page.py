@@ -63,7 +63,7 @@ def page_lines(results: Path) -> list[str]:
         ("Calibration", _calibration_lines(rows)),
         ("When unsure answers are withheld", _coverage_lines(rows)),
         ("Other sound", _robustness_lines(results, recipes)),
-        ("Other corpora", _cross_corpus_part(cross_corpus_rows(results, recipes))),
+        ("Other corpora", _cross_corpus_part(results, recipes)),
     ]
     lines = HEAD.splitlines()
     for title, part in parts:
@@ -233,7 +233,10 @@ def _robustness_lines(results: Path, recipes: Sequence[str]) -> list[str]:
     ]
 
 
-def _cross_corpus_part(rows: Sequence[dict]) -> list[str]:
+def _cross_corpus_part(results: Path, first: Sequence[str]) -> list[str]:
+    """Of all weights that were judged so, those of the `first` recipes before the others."""
+    judged = {path.parent.name for path in results.glob(f"*/{CROSS_CORPUS}/")}
+    rows = cross_corpus_rows(results, [*first, *sorted(judged - set(first))])
     if not rows:
         return []
     return [
