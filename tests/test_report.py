@@ -9,6 +9,7 @@ from ser.labels import LABELS
 from train import evaluate, evidence, figures, report, results_page
 from train.evaluate import Predictions, metrics_row
 from train.ladder import load_ladder
+from train.recipe import load_recipe
 from train.splits import EMOBOX_FOLDS
 
 ROW = {
@@ -189,6 +190,36 @@ def test_an_alternative_stands_beside_the_best(results):
     assert "gain over wider, points" in header
     gain = evidence.compare(*(results / name / "emobox-6fold" for name in ("wider", "twice")))
     assert "| Two of them |" in line and f"| {100 * gain.ua:+.1f} (" in line
+
+
+def test_whole_figures_beside_the_ladder_are_told_with_what_the_recipe_is(results):
+    assert "## Single models on all folds" not in results_page.page_lines(results)
+    write_recipe(results, "bilstm", 0.6, minutes=12.0)
+    line = part(results, "Single models on all folds").splitlines()[-1]
+    assert line.startswith(f"| bilstm | {load_recipe('bilstm').description} |")
+    assert line.endswith("| 1 | 2.0 |")
+
+
+def test_other_looks_at_the_test_folds_are_told(results):
+    path = results / "ladder.toml"
+    assert "Opened besides" not in "".join(results_page.page_lines(results))
+    path.write_text('opened = ["fold 1 in passing", "fold 2"]\n' + path.read_text())
+    assert "Opened besides: fold 1 in passing; fold 2." in part(
+        results, "From the founding recipe to the best"
+    )
+
+
+def test_the_hours_of_the_best_are_told(results):
+    assert "hours of one core" not in "".join(results_page.page_lines(results))
+    write_recipe(results, "wider", 0.7, minutes=120.0, all_minutes=150.0)
+    assert "trains for 2.5 hours" in part(results, "From the founding recipe to the best")
+
+
+def test_the_mean_of_each_fold_is_told(results):
+    rows = evidence.read_rows(results / "wider" / "emobox-6fold")
+    first = 100 * rows[1]["per_fold"][0]["ua"]
+    line = part(results, "By fold").splitlines()[3]
+    assert line.startswith("| 1 |") and line.endswith(f"| {first:.1f} |")
 
 
 def test_a_step_without_figures_is_a_sentence(results):

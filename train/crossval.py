@@ -89,7 +89,9 @@ def crossval(
             name = evidence.screening(protocol)
             return _collect(recipe, name, rehearsals, utterances, results, len(splits))
         finish(fit_run, jobs, folders)
-    return _collect(recipe, protocol, folders, utterances, results, len(splits))
+    minutes = _all_minutes(recipe, protocol, jobs, runs)
+    n_folds = len(splits)
+    return _collect(recipe, protocol, folders, utterances, results, n_folds, all_minutes=minutes)
 
 
 def _minutes(folders: Sequence[Path]) -> float:
@@ -104,6 +106,26 @@ def _minutes(folders: Sequence[Path]) -> float:
     return round(sum(c.training["minutes"] for c in configs) + sum(pretrained.values()), 1)
 
 
+def _all_minutes(
+    recipe: Recipe, protocol: str, jobs: Sequence[tuple[int, int]], runs: Path
+) -> float:
+    """The same with rehearsals, and with members and teachers and theirs: of everything fitted."""
+    recipes, needed = {}, [recipe]
+    while needed:
+        one = needed.pop()
+        recipes[one.name] = one
+        needed += _fitted_before(one)
+    folders = []
+    for one in recipes.values():
+        if one.members:
+            continue  # its minutes are its members'
+        base = runs / one.name / protocol
+        folders += [run_folder(base, fold, seed) for fold, seed in jobs]
+        if one.train.refit:
+            folders += [rehearsal_folder(base, fold) for fold in sorted({f for f, _ in jobs})]
+    return _minutes(folders)
+
+
 def _fitted_before(recipe: Recipe) -> tuple[Recipe, ...]:
     """The recipes whose runs the runs of `recipe` are made of or learn from."""
     return (*recipe.members, *([Teacher(recipe).recipe] if recipe.distill.teacher else []))
@@ -116,8 +138,12 @@ def _collect(
     utterances: Sequence[Utterance],
     results: Path,
     n_folds: int,
+    **more: float,
 ) -> list[dict]:
-    """The folds' predictions -> recipe-crossval rows, written into `results` as evidence."""
+    """The folds' predictions -> recipe-crossval rows, written into `results` as evidence.
+
+    `more` is said in every row.
+    """
     data = data_sha256(utterances)
     who = {u.stem: u for u in utterances}
     trained = [json.loads((f / checkpoint.METRICS_NAME).read_text())[-1] for f in folders]
@@ -139,6 +165,7 @@ def _collect(
             data,
             best_epochs=[row["best_epoch"] for row in trained],
             minutes=_minutes(folders),
+            **more,
             n_parameters=trained[0].get("n_parameters"),
             **evidence.folds_judged(folds, n_folds),
         )

@@ -2,8 +2,9 @@
 
 The file names recipes in order, each with one sentence on what changed; their figures come from
 results/. The last step is the best recipe; an `[[alternative]]` was measured to take its place, and
-did not. Recipes that were measured on some folds only, because they fell behind, have a table of
-their own, beside the founding recipe on the same folds; `[tried]` says what they changed.
+did not; `opened` tells of other looks at the test folds. Recipes that were measured on some folds
+only, because they fell behind, have a table of their own, beside the founding recipe on the same
+folds; `[tried]` says what they changed.
 """
 
 import tomllib
@@ -15,6 +16,7 @@ import numpy as np
 
 from ser.checkpoint import METRICS_NAME
 from train import evidence, tables
+from train.recipe import load_recipe
 
 PRIMARY = "emobox-6fold"
 FOUNDING = "founding"
@@ -41,6 +43,7 @@ class Ladder:
     steps: tuple[Step, ...]
     alternatives: tuple[Step, ...]
     tried: dict[str, str]
+    opened: tuple[str, ...]
 
     @property
     def best(self) -> Step:
@@ -67,7 +70,7 @@ def load_ladder(results: Path) -> Ladder:
     best = steps[-1].recipe
     if not (results / best / PRIMARY).is_dir():
         raise ValueError(f"The best recipe, {best}, was not measured on {PRIMARY}.")
-    return Ladder(steps, alternatives, values.get("tried", {}))
+    return Ladder(steps, alternatives, values.get("tried", {}), tuple(values.get("opened", ())))
 
 
 def _folder(results: Path, recipe: str) -> Path:
@@ -182,10 +185,35 @@ def partial_lines(results: Path, ladder: Ladder) -> list[str]:
     return tables.markdown(header, cells) if cells else []
 
 
-def opened_lines(results: Path) -> list[str]:
+def single_lines(results: Path, ladder: Ladder) -> list[str]:
+    """Whole figures of recipes that are no line of the ladder: members, students, their peers."""
+    told = {step.recipe for step in (*ladder.steps, *ladder.alternatives)}
+    cells = []
+    for folder in sorted(results.glob(f"*/{PRIMARY}/")):
+        if folder.parent.name in told:
+            continue
+        rows = {row["part"]: row for row in evidence.read_rows(folder)}
+        cells.append(
+            [
+                folder.parent.name,
+                load_recipe(folder.parent.name).description,
+                tables.percent(rows["validation"]["ua"]),
+                tables.ua(rows["test"]),
+                len(rows["test"]["seeds"]),
+                _minutes(rows["test"]),
+            ]
+        )
+    header = ["recipe", "what it is", "validation UA, %", "test UA, % (95 % interval)", "seeds"]
+    return tables.markdown([*header, "minutes a training"], cells) if cells else []
+
+
+def opened_lines(results: Path, ladder: Ladder) -> list[str]:
     """Say for how many recipes the test folds were opened: each look may flatter the best one."""
     whole = sorted(path.parent.name for path in results.glob(f"*/{PRIMARY}/"))
     some = sorted({path.parent.name for path in partial_folders(results)} - set(whole))
     said = f"Recipes whose test folds of `{PRIMARY}` were opened ({len(whole) + len(some)}): "
     said += ", ".join([*whole, *(f"{name} (some folds)" for name in some)])
-    return [said + "."]
+    return [
+        said + ".",
+        *(["", "Opened besides: " + "; ".join(ladder.opened) + "."] * bool(ladder.opened)),
+    ]

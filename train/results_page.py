@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from ser.labels import LABELS
 from train import evidence, tables
 from train.ablations import ablation_lines
@@ -13,11 +15,13 @@ from train.ladder import (
     FOUNDING,
     PRIMARY,
     Ladder,
+    Step,
     alternative_lines,
     ladder_lines,
     load_ladder,
     opened_lines,
     partial_lines,
+    single_lines,
 )
 from train.robustness import ROBUSTNESS_NAME, more_brittle
 from train.splits import SPEAKER_DEPENDENT
@@ -53,8 +57,11 @@ def page_lines(results: Path) -> list[str]:
     parts: list[tuple[str, list[str]]] = [
         ("From the founding recipe to the best", _ladder_part(results, ladder)),
         (f"Tried in place of {ladder.best.recipe}", alternative_lines(ladder)),
+        ("Single models on all folds", single_lines(results, ladder)),
         ("Measured on some folds only", partial_lines(results, ladder)),
         ("One training method at a time", ablation_lines(results)),
+        ("Figures", figure_lines(list(rows.values()))),
+        ("By fold", _fold_lines(rows)),
         ("Other protocols", _other_lines(results)),
         ("By emotion", _side_by_side(rows, "per_class", "emotion, recall in %", LABELS)),
         ("By sex", _side_by_side(rows, "per_sex", "sex, UA in %")),
@@ -84,8 +91,36 @@ def _ladder_part(results: Path, ladder: Ladder) -> list[str]:
         "",
         *ladder_lines(ladder),
         "",
-        *opened_lines(results),
+        *_cost_lines(ladder.best),
+        *opened_lines(results, ladder),
     ]
+
+
+def _cost_lines(best: Step) -> list[str]:
+    """What reproducing the best recipe's figures takes."""
+    minutes = best.rows["test"].get("all_minutes")
+    if minutes is None:
+        return []
+    return [
+        f"All that {best.recipe} needs on all folds and seeds, with pre-training, teachers and the",
+        f"rehearsals on validation actors, trains for {minutes / 60:.1f} hours of one core.",
+        "",
+    ]
+
+
+def _fold_lines(rows: dict[str, dict]) -> list[str]:
+    """Mean UA over the seeds of each fold."""
+    folds = {name: {} for name in rows}
+    for name, row in rows.items():
+        for one in row["per_fold"]:
+            folds[name].setdefault(one["fold"], []).append(one["ua"])
+    return tables.markdown(
+        ["fold, UA in %", *rows],
+        [
+            [fold, *(tables.percent(np.mean(of_fold[fold])) for of_fold in folds.values())]
+            for fold in next(iter(folds.values()))
+        ],
+    )
 
 
 def _other_lines(results: Path) -> list[str]:
@@ -190,9 +225,10 @@ def _coverage_lines(rows: dict[str, dict]) -> list[str]:
 
 def _robustness_lines(results: Path, recipes: Sequence[str]) -> list[str]:
     """What answers do under other conditions, and whether the best recipe is more brittle."""
+    judged = {path.parent.parent.name for path in results.glob(f"*/*/{ROBUSTNESS_NAME}")}
     found = [
         json.loads(path.read_text())
-        for recipe in recipes
+        for recipe in [*recipes, *sorted(judged - set(recipes))]
         for path in sorted((results / recipe).glob(f"*/{ROBUSTNESS_NAME}"))
     ]
     if not found:
@@ -222,7 +258,7 @@ def _robustness_lines(results: Path, recipes: Sequence[str]) -> list[str]:
         *lines,
     ]
     primary = {rows[0]["recipe"]: rows for rows in found if rows[0]["protocol"] == PRIMARY}
-    if set(primary) != set(recipes) or len(recipes) < 2:
+    if not set(primary).issuperset(recipes) or len(recipes) < 2:
         return lines
     worse = more_brittle(primary[recipes[-1]], primary[FOUNDING])
     verdict = "under none of these" if not worse else "under: " + "; ".join(worse)
