@@ -59,7 +59,6 @@ NAMES = (
     *(f"mfcc_{i}" for i in range(1, N_MFCC + 1)),
     *(f"rasta_{i}" for i in range(N_BANDS)),
 )
-VOICED = NAMES.index("voiced")
 
 
 def describe(

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -30,6 +30,7 @@ from train.targets import Targets
 N_WORKERS = os.cpu_count() or 1
 CLIPS_WORTH_PROCESSES = 500  # starting processes takes seconds
 BATCHES_PER_BUCKET = 8
+JUDGED_AT_ONCE = 32
 
 
 def cache_root() -> Path:
@@ -224,6 +225,18 @@ def batches_by_length(clips: Sequence[torch.Tensor], batch_size: int) -> Iterato
     order = sorted(range(len(clips)), key=lambda i: len(clips[i]))
     for start in range(0, len(order), batch_size):
         yield order[start : start + batch_size]
+
+
+def judged_by_length(
+    judge: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    clips: Sequence[torch.Tensor],
+    n_columns: int,
+) -> torch.Tensor:
+    """What `judge` says of batches of clips (n_frames, n_features): (n_clips, `n_columns`)."""
+    rows = torch.empty(len(clips), n_columns)
+    for chosen in batches_by_length(clips, JUDGED_AT_ONCE):
+        rows[chosen] = judge(*collate([clips[i] for i in chosen]))
+    return rows
 
 
 def training_batches(

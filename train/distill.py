@@ -11,11 +11,10 @@ from ser import checkpoint
 from ser.labels import N_LABELS
 from train.augment import AugmentConfig
 from train.corpora import Utterance
-from train.data import FeatureStore, batches_by_length, collate
+from train.data import FeatureStore, judged_by_length
 from train.pretrain import heard_before
 from train.recipe import Recipe, load_recipe
 
-BATCH = 32
 UNHEARD_NAME = "unheard-predictions.npz"  # of a run's training clips, each speaker left out in turn
 
 
@@ -44,7 +43,8 @@ class Teacher:
         parts, shares = [], []
         for model, config, share in teacher.voices:
             store = FeatureStore(kept, config.features, AugmentConfig(), 0)
-            logits = _logits(model, [torch.from_numpy(store.clean[u.stem][0]) for u in others])
+            features = [torch.from_numpy(store.clean[u.stem][0]) for u in others]
+            logits = _logits(model, features)
             parts.append((logits / config.temperature).softmax(dim=1))
             shares.append(share)
         total = parts[0]
@@ -106,7 +106,4 @@ def _averaged(
 
 @torch.inference_mode()
 def _logits(model: nn.Module, clips: Sequence[torch.Tensor]) -> torch.Tensor:
-    logits = torch.empty(len(clips), N_LABELS)
-    for chosen in batches_by_length(clips, BATCH):
-        logits[chosen] = model(*collate([clips[i] for i in chosen])).logits
-    return logits
+    return judged_by_length(lambda *batch: model(*batch).logits, clips, N_LABELS)

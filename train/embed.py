@@ -26,10 +26,15 @@ def embed(
     if not despite_licence:
         check_may_be_handed_on(load_run(run).checkpoint.config)
     rows = quotable_rows(run, results)
-    n_bytes = sum((run / name).stat().st_size for name in checkpoint.FILES)
-    if n_bytes > MAX_BYTES:
-        raise ValueError(f"{run} is {n_bytes / 1e6:.1f} MB; embedded is at most 10 MB.")
+    check_size(run)
     target.mkdir(parents=True, exist_ok=True)
     for name in checkpoint.FILES if run.resolve() != target.resolve() else ():
         shutil.copyfile(run / name, target / name)
     write_rows(target / checkpoint.METRICS_NAME, rows)
+
+
+def check_size(run: Path) -> None:
+    """ValueError for weights that are too large to be committed."""
+    n_bytes = sum((run / name).stat().st_size for name in checkpoint.FILES)
+    if n_bytes > MAX_BYTES:
+        raise ValueError(f"{run} is {n_bytes / 1e6:.1f} MB; committed weights are at most 10 MB.")

@@ -187,11 +187,13 @@ TABLES = {
 
 
 def load_recipe(name: str) -> Recipe:
-    """Read a recipe of `train/recipes` by name, or any TOML file by path.
+    """Read a recipe of `train/recipes` or a folder of it by name, or any TOML file by path.
 
     Raises ValueError with the file and the reason for an unknown name, key or value.
     """
-    path = Path(name) if name.endswith(".toml") else RECIPES / f"{name}.toml"
+    path = Path(name)
+    if path.suffix != ".toml":
+        path = next(RECIPES.rglob(f"{name}.toml"), RECIPES / f"{name}.toml")
     values = _read(path)
     try:
         if "ensemble" in values:
@@ -277,7 +279,7 @@ def _read(path: Path) -> dict:
     try:
         values = tomllib.loads(path.read_text())
     except FileNotFoundError as error:
-        known = sorted(p.stem for p in RECIPES.glob("*.toml"))
+        known = sorted(p.stem for p in RECIPES.rglob("*.toml") if p.parent.name != "parts")
         raise ValueError(f"There is no recipe {path}: choose from {known}.") from error
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{path} is not TOML: {error}") from error

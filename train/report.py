@@ -6,16 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ser.checkpoint import EMBEDDED
 from train import tables
-from train.ladder import load_ladder
+from train.ladder import FOUNDING, PRIMARY, load_ladder
 from train.results_page import cross_corpus_lines, cross_corpus_rows, figure_lines, page_lines
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 PAGE = ROOT / "docs" / "results.md"
 RESULTS = ROOT / "results"
-SHIPPED = "ship-20-4"
 ELSEWHERE = (
     "Visitors do not speak RAVDESS's two sentences. On corpora that the weights never heard, with "
     "all eight answers allowed, and among the emotions that the corpus has:"
@@ -44,7 +42,7 @@ def write(check: bool = False, readme: Path = README, page: Path = PAGE) -> None
 
 
 def results_lines() -> list[str]:
-    """Figures of the founding and the best recipe and of the embedded weights; what they mean."""
+    """Figures of the founding and the best recipe, and what they mean."""
     chosen = load_ladder(RESULTS).chosen
     crossvals = [
         row
@@ -53,30 +51,18 @@ def results_lines() -> list[str]:
         for row in json.loads(path.read_text())
         if row["scope"] == "recipe-crossval" and "folds" not in row
     ]
-    embedded = [
-        row
-        for row in json.loads((EMBEDDED / "metrics.json").read_text())
-        if row["protocol"] == SHIPPED
-    ]
     elsewhere = cross_corpus_lines(cross_corpus_rows(RESULTS, chosen))
     return [
-        *figure_lines([row for row in crossvals if row["part"] == "test"] + embedded, _whose),
+        *figure_lines([row for row in crossvals if row["part"] == "test"]),
         "",
         *_founding_lines(crossvals),
         *(["", ELSEWHERE, "", *elsewhere] if elsewhere else []),
     ]
 
 
-def _whose(row: dict) -> str:
-    if row["protocol"] != SHIPPED:
-        return ""
-    learned = row["scope"] != "these-weights"  # refitted, see train.runs
-    return f" (the embedded weights{', before they learned these voices too' * learned})"
-
-
 def _founding_lines(crossvals: list[dict]) -> list[str]:
     """Where the founding recipe lands beside its report, and what unseen speakers cost."""
-    found = {(r["protocol"], r["part"]): r for r in crossvals if r["recipe"] == "founding"}
+    found = {(r["protocol"], r["part"]): r for r in crossvals if r["recipe"] == FOUNDING}
     if ("random-70-15-15", "test") not in found:
         return []
     said = []
@@ -91,11 +77,11 @@ def _founding_lines(crossvals: list[dict]) -> list[str]:
         f"The founding report's accuracies on `random-70-15-15`, here over "
         f"{len(found['random-70-15-15', 'test']['seeds'])} draws: {', '.join(said)}."
     ]
-    if ("emobox-6fold", "test") in found:
-        apart = found["emobox-6fold", "test"]
+    if (PRIMARY, "test") in found:
+        apart = found[PRIMARY, "test"]
         gap = 100 * (found["random-70-15-15", "test"]["ua"] - apart["ua"])
         lines.append(
-            f"On actors it never heard (`emobox-6fold`) the same recipe reaches "
+            f"On actors it never heard (`{PRIMARY}`) the same recipe reaches "
             f"{tables.percent(apart['ua'])} % UA: {gap:.1f} points less. "
             "That is the figure to expect."
         )

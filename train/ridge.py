@@ -11,10 +11,9 @@ import torch
 from torch import nn
 
 from ser.labels import N_LABELS
-from train.data import batches_by_length, collate
+from train.data import judged_by_length
 
 LOGIT_SCALE = 4.0  # scores lie between -1 and 1; the temperature does the rest
-BATCH = 32
 
 
 def fit_head(
@@ -98,7 +97,4 @@ def ridge(
 @torch.no_grad()
 def all_statistics(model: nn.Module, clips: Sequence[torch.Tensor]) -> torch.Tensor:
     """The statistics of all clips, (n, model.embedding_size)."""
-    found = torch.empty(len(clips), model.embedding_size)
-    for chosen in batches_by_length(clips, BATCH):
-        found[chosen] = model.statistics(*collate([clips[i] for i in chosen]))
-    return found
+    return judged_by_length(model.statistics, clips, model.embedding_size)

@@ -47,7 +47,7 @@ LUNA_FOLDS = (
     ((8, 17, 21, 23, 24), (5, 14)),
     ((1, 4, 9, 22), (7, 10)),
 )
-# For a model to ship: twenty actors fit it, four stop it, none is left to test it.
+# For the founding weights: twenty actors fit them, four stop them, none is left to test them.
 SHIP_FOLDS = (((), (7, 13, 12, 14)),)
 
 # For the last fit, on all actors: what there is to choose was chosen on the folds of another one.

@@ -9,12 +9,12 @@ import numpy as np
 from ser import checkpoint
 from train import evaluate, evidence
 from train.corpora import load_corpora
+from train.embed import check_size
 from train.evaluate import Predictions, predict_all
 from train.runs import RESULTS, choose_fold, load_run
 from train.splits import MEASURED, SPEAKER_DEPENDENT, make_splits
 
 WEIGHTS_FOLDER = "fold-weights"
-MAX_BYTES = 10_000_000
 TOLERANCE = 1e-3
 
 
@@ -35,9 +35,7 @@ def keep_fold(run: Path, results: Path = RESULTS) -> Verified:
     Raises ValueError where they do not, or take more than 10 MB.
     """
     training = load_run(run).checkpoint.config.training
-    n_bytes = sum((run / name).stat().st_size for name in checkpoint.FILES)
-    if n_bytes > MAX_BYTES:
-        raise ValueError(f"{run} is {n_bytes / 1e6:.1f} MB; kept weights are at most 10 MB.")
+    check_size(run)
     folder = results / training["recipe"] / training["protocol"]
     verified = verify(run, folder)
     (folder / WEIGHTS_FOLDER).mkdir(exist_ok=True)
