@@ -55,6 +55,18 @@ def test_a_student_learns_from_the_teacher_of_its_own_split(student, tmp_path):
     assert any(not torch.equal(weights[name], other[name]) for name in weights)
 
 
+def test_the_minutes_of_all_that_a_student_needs_are_counted(student, tmp_path, monkeypatch):
+    monkeypatch.setattr("train.loop.read_minutes", lambda run: 1.0)
+    arguments = ["crossval", "--recipe", str(student), "--folds", "3", "--seeds", "2"]
+    arguments += ["--runs", "runs", "--results", "results", "--jobs", "1"]
+    assert main(arguments) == 0
+    (figures,) = (tmp_path / "results" / "student").glob("*/metrics.json")
+    row = json.loads(figures.read_text())[-1]
+    n_rehearsals = len(list(tmp_path.glob("runs/*/emobox-6fold/fold-3-rehearsal")))
+    assert row["minutes"] == 2
+    assert row["all_minutes"] == 3 * 2 + n_rehearsals - 1  # the ensemble's is its members'
+
+
 def test_the_teacher_answers_as_it_is_served(student, tmp_path):
     assert main(["fit", "--recipe", "pair.toml", "--fold", "2"]) == 0
     run = tmp_path / "runs/pair/emobox-6fold/fold-2-seed-0"

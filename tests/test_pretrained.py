@@ -17,6 +17,7 @@ from ser.features import FeatureConfig
 from ser.models import MIN_FRAMES
 from ser.models.pretrained import whisper_log_mel
 from ser.pipeline import EmotionPipeline
+from train.__main__ import main
 
 transformers = pytest.importorskip("transformers")
 
@@ -156,6 +157,36 @@ def test_weights_come_from_the_named_encoder_first_and_from_the_checkpoint_later
     (tmp_path / "published").rename(tmp_path / "gone")
     loaded = checkpoint.load(tmp_path / "ours").model
     torch.testing.assert_close(loaded(*padded(clips)).logits, model(*padded(clips)).logits)
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_a_recipe_names_the_encoder_and_the_run_needs_it_no_longer(workplace, speech):
+    torch.manual_seed(1)
+    encoder = transformers.AutoModel.from_config(
+        transformers.AutoConfig.for_model(**CONFIGS["wav2vec2"])
+    )
+    encoder.save_pretrained(workplace / "published")
+    (workplace / "own.toml").write_text(
+        """
+        description = "A frozen encoder, its layers weighted."
+        corpora = ["ravdess"]
+        [model]
+        name = "pretrained"
+        encoder = "published"
+        hidden_size = 8
+        [features]
+        kind = "raw"
+        [train]
+        max_epochs = 1
+        """
+    )
+    assert main(["fit", "--recipe", "own.toml", "--output", "run"]) == 0
+    (workplace / "published").rename(workplace / "gone")
+    pipeline = EmotionPipeline.from_pretrained(workplace / "run")
+    kept = pipeline.checkpoint.model.encoder.model.state_dict()
+    for key, value in encoder.state_dict().items():
+        torch.testing.assert_close(kept[key], value)
+    assert pipeline.predict((SAMPLE_RATE, speech)).probabilities.sum() == pytest.approx(1)
 
 
 @pytest.mark.parametrize("name", [name for name in CONFIGS if name != "whisper"])

@@ -55,6 +55,13 @@ def test_the_spaces_header_is_complete_and_agrees_with_the_files():
     assert len(header["short_description"]) <= 60
 
 
+def test_the_readme_maps_every_module():
+    told = " ".join(row for row in lines("README.md") if row.startswith("| `"))
+    modules = [*(ROOT / "ser").glob("*.py"), *(ROOT / "train").glob("*.py")]
+    names = {path.name for path in modules if not path.name.startswith("__")}
+    assert [name for name in sorted(names) if name not in told] == []
+
+
 def test_every_file_the_readme_maps_is_there():
     rows = [row for row in lines("README.md") if row.startswith("| `")]
     assert rows

@@ -4,14 +4,22 @@ from dataclasses import replace
 
 import pytest
 
+from ser.descriptors import NAMES
 from train.perturb import PerturbConfig
 from train.recipe import RECIPES, PretrainConfig, TrainConfig, load_recipe
 from train.targets import TargetConfig
 
 
 def test_every_shipped_recipe_loads_and_describes_itself():
-    for path in RECIPES.glob("*.toml"):
-        assert load_recipe(path.stem).description
+    paths = [path for path in RECIPES.rglob("*.toml") if path.parent.name != "parts"]
+    for path in paths:
+        recipe = load_recipe(path.stem)
+        assert (recipe.name, bool(recipe.description)) == (path.stem, True)
+    assert len({path.stem for path in paths}) == len(paths)
+
+
+def test_the_voiced_frames_are_told_by_the_column_that_says_so():
+    assert NAMES[load_recipe("descriptor_statistics").model_args["voiced"]] == "voiced"
 
 
 def test_the_founding_recipe_is_to_the_letter():
