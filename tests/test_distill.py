@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from test_ensemble import RIDGE
 
 from ser import checkpoint
-from train import runs
+from train import finished, runs
 from train.__main__ import main
 from train.distill import UNHEARD_NAME, Teacher, join_unheard, save_unheard
 from train.evaluate import predict_all
@@ -72,7 +72,7 @@ def test_the_teacher_answers_as_it_is_served(student, tmp_path):
     run = tmp_path / "runs/pair/emobox-6fold/fold-2-seed-0"
     clips = runs.load_corpora(["ravdess"])[:40]
     answers = Teacher(load_recipe(str(student))).answers(run, clips)
-    served = predict_all(runs.load_run(run), clips, 2, 0)
+    served = predict_all(finished.load_run(run), clips, 2, 0)
     own = np.array([answers[name].numpy() for name in served.files])
     np.testing.assert_allclose(own, served.probabilities, atol=2e-3)  # float16 features
 
@@ -138,7 +138,7 @@ def test_a_cross_fitted_teacher_answers_as_if_it_had_not_learnt_the_speaker(stud
     config = checkpoint.load(run).config
     clips = runs.load_corpora(["ravdess"])
     answers = Teacher(load_recipe(str(student))).answers(run, clips)
-    served = predict_all(runs.load_run(run), clips, 2, 0)
+    served = predict_all(finished.load_run(run), clips, 2, 0)
     own = np.array([answers[name].numpy() for name in served.files])
     learnt = np.isin(served.speakers, config.training["train_speakers"])
     np.testing.assert_allclose(own[~learnt], served.probabilities[~learnt], atol=2e-3)

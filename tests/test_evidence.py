@@ -19,6 +19,7 @@ from train import (
     evaluate,
     evidence,
     figures,
+    finished,
     metrics,
     publish,
     robustness,
@@ -57,7 +58,7 @@ def untrained_run(folder, recipe, split, weights):
     config = json.loads((folder / "config.json").read_text())
     config["training"]["seed"] = 0
     (folder / "config.json").write_text(json.dumps(config))
-    runs.evaluate_run(folder)
+    finished.evaluate_run(folder)
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +126,7 @@ def test_some_folds_are_never_taken_for_the_protocol(made):
         assert row["protocol"] == "emobox-6fold-folds-1-2"
     assert publish.primary_ua(rows) is None
     partial = made / "runs" / "partial" / PROTOCOL / "fold-1-seed-0"
-    quoted = runs.quotable_rows(partial, made / "results")
+    quoted = finished.quotable_rows(partial, made / "results")
     assert {row["scope"] for row in quoted} == {"these-weights"}
 
 
@@ -355,7 +356,7 @@ def test_rows_on_other_corpora_are_quoted_for_their_weights_alone(made, run, emo
     other = run.parent / "fold-2-seed-0"
 
     def quoted(folder):
-        return [r["protocol"] for r in runs.quotable_rows(folder, made / "results")]
+        return [r["protocol"] for r in finished.quotable_rows(folder, made / "results")]
 
     assert quoted(run).count("cross-corpus") == 1
     assert quoted(other).count("cross-corpus") == 0

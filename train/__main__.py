@@ -62,6 +62,7 @@ def _fit(options: argparse.Namespace) -> None:
 def _crossval(options: argparse.Namespace) -> None:
     from train import runs
     from train.crossval import N_WORKERS, crossval
+    from train.evidence import RESULTS
 
     rows = crossval(
         _recipe(options),
@@ -69,7 +70,7 @@ def _crossval(options: argparse.Namespace) -> None:
         range(options.seeds),
         options.folds,
         options.runs or runs.RUNS,
-        options.results or runs.RESULTS,
+        options.results or RESULTS,
         options.jobs or N_WORKERS,
         options.screening,
     )
@@ -77,9 +78,9 @@ def _crossval(options: argparse.Namespace) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from train import runs
+    from train import finished
 
-    _print_rows(runs.evaluate_run(options.run_folder))
+    _print_rows(finished.evaluate_run(options.run_folder))
 
 
 def _recount(options: argparse.Namespace) -> None:

@@ -12,8 +12,9 @@ from ser.pipeline import EmotionPipeline
 from train import evaluate, metrics
 from train.corpora import Utterance, data_sha256, load_corpora
 from train.evaluate import Predictions, predict_all
+from train.evidence import RESULTS
+from train.finished import load_run
 from train.pretrain import heard_before
-from train.runs import RESULTS, load_run
 
 CROSS_CORPUS = "cross-corpus"
 OTHERS = ("cremad", "tess", "emodb", "emovo")

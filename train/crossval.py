@@ -16,10 +16,11 @@ from train.corpora import Utterance, data_sha256, load_corpora
 from train.data import N_WORKERS, FeatureStore
 from train.distill import Teacher
 from train.evaluate import Predictions, metrics_row
+from train.finished import PREDICTIONS_NAME
 from train.folders import rehearsal_folder, run_folder
 from train.pretrain import Pretraining
 from train.recipe import Recipe
-from train.runs import PREDICTIONS_NAME, announce_cost, fit_run, rehearse, without_refit
+from train.runs import announce_cost, fit_run, rehearse, without_refit
 from train.splits import SPEAKER_DEPENDENT, make_splits
 
 

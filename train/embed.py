@@ -5,8 +5,9 @@ from pathlib import Path
 
 from ser import checkpoint
 from train.evaluate import write_rows
+from train.evidence import RESULTS
+from train.finished import load_run, quotable_rows
 from train.licences import check_may_be_handed_on
-from train.runs import RESULTS, load_run, quotable_rows
 
 MAX_BYTES = 10_000_000
 

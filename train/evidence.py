@@ -18,6 +18,7 @@ from ser.checkpoint import METRICS_NAME
 from train import evaluate, figures, metrics
 from train.evaluate import Predictions
 
+RESULTS = Path(__file__).parent.parent / "results"
 SCREENING = "screening-"
 PREDICTIONS = {"validation": "validation.npz", "test": "oof.npz"}
 

@@ -20,8 +20,9 @@ from ser.checkpoint import CONFIG_NAME, METRICS_NAME, WEIGHTS_NAME
 from ser.hub_errors import HUB_ERRORS, explain
 from ser.pipeline import EmotionPipeline
 from train.card import PICTURES, model_card
+from train.evidence import RESULTS
+from train.finished import load_run, quotable_rows
 from train.licences import check_may_be_handed_on
-from train.runs import RESULTS, load_run, quotable_rows
 
 PRIMARY = {"scope": "recipe-crossval", "protocol": "emobox-6fold", "part": "test"}
 

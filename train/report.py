@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from train import tables
+from train.evidence import RESULTS
 from train.ladder import FOUNDING, PRIMARY, load_ladder
 from train.results_page import cross_corpus_lines, cross_corpus_rows, figure_lines, page_lines
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 PAGE = ROOT / "docs" / "results.md"
-RESULTS = ROOT / "results"
 ELSEWHERE = (
     "Visitors do not speak RAVDESS's two sentences. On corpora that the weights never heard, with "
     "all eight answers allowed, and among the emotions that the corpus has:"

@@ -12,8 +12,9 @@ from ser.pipeline import EmotionPipeline
 from train import effects, evaluate, evidence, metrics
 from train.corpora import Utterance, data_sha256, load_corpora
 from train.evaluate import Predictions, predict_all
-from train.runs import RESULTS, choose_fold, load_run
-from train.splits import Split, make_splits
+from train.evidence import RESULTS
+from train.finished import load_run
+from train.splits import Split, choose_fold, make_splits
 
 ROBUSTNESS_NAME = "robustness.json"
 SEED = 0  # the seed of a cross-validation whose folds are judged

@@ -1,4 +1,4 @@
-"""A run folder from start to end: fit, save, evaluate.
+"""A run folder from start to end: rehearse, fit, save.
 
 runs/RECIPE/PROTOCOL/fold-K-seed-S/ holds config.json, model.safetensors, metrics.json,
 history.csv, validation- and test-predictions.npz, and pictures of its history, confusions,
@@ -23,19 +23,24 @@ from torch import nn
 from ser import checkpoint
 from ser.checkpoint import CheckpointConfig
 from ser.pipeline import EmotionPipeline
-from train import distill, evidence, figures, loop
+from train import distill, figures, loop
 from train.corpora import Utterance, content_hash, data_sha256, load_corpora
 from train.data import FeatureStore
-from train.evaluate import Predictions, git_commit, metrics_row, predict_all, write_rows
+from train.evaluate import Predictions, git_commit, predict_all
+from train.finished import PREDICTIONS_NAME, evaluate_run, load_run
 from train.folders import claim, claimed_seed, rehearsal_folder, run_folder
 from train.pretrain import Pretraining
 from train.recipe import Recipe
-from train.splits import REHEARSED_ON, SPEAKER_DEPENDENT, Split, make_splits, with_validation
+from train.splits import (
+    REHEARSED_ON,
+    SPEAKER_DEPENDENT,
+    Split,
+    choose_fold,
+    make_splits,
+    with_validation,
+)
 
-ROOT = Path(__file__).parent.parent
-RUNS = ROOT / "runs"
-RESULTS = ROOT / "results"
-PREDICTIONS_NAME = "predictions.npz"
+RUNS = Path(__file__).parent.parent / "runs"
 
 
 def fit_run(
@@ -290,70 +295,6 @@ def _public_speakers(utterances: Sequence[Utterance]) -> list[str]:
     return sorted({"feedback" if u.corpus == "feedback" else u.speaker for u in utterances})
 
 
-def load_run(run: Path) -> EmotionPipeline:
-    """Load a finished run; ValueError where there is none, CheckpointError where it is damaged."""
-    if not run.is_dir():
-        raise ValueError(f"There is no run folder {run}.")
-    return EmotionPipeline.from_pretrained(run)
-
-
-def evaluate_run(run: Path) -> list[dict]:
-    """Judge the run's validation and test clips through the pipeline; write its metrics.json.
-
-    A refitted run has heard its validation speakers: its row about them is the rehearsal's.
-    """
-    pipeline = load_run(run)
-    training = pipeline.checkpoint.config.training
-    utterances = load_corpora(training["corpora"])
-    fold, seed = training["fold"], training["seed"]
-    split = choose_fold(make_splits(training["protocol"], utterances, seed), fold)
-    rows, judged = [], {}
-    data = data_sha256(utterances)
-    for part in ("validation", "test"):
-        rehearsed = part == "validation" and "refit" in training
-        if rehearsed:
-            who = {u.stem: u for u in utterances}
-            judged[part] = Predictions.load(run / f"{part}-{PREDICTIONS_NAME}", who)
-        elif training[f"{part}_speakers"]:
-            judged[part] = predict_all(pipeline, split.parts[part], fold, seed)
-        else:
-            continue
-        rows.append(
-            metrics_row(
-                judged[part],
-                training["protocol"],
-                training["recipe"],
-                "recipe-crossval" if rehearsed else "these-weights",
-                part,
-                training["corpora"],
-                data,
-                best_epoch=training["best_epoch"],
-                n_epochs=training["n_epochs"],
-                minutes=training["minutes"],
-                n_parameters=sum(p.numel() for p in pipeline.checkpoint.model.parameters()),
-            )
-        )
-    evidence.draw(run, rows[-1], judged[rows[-1]["part"]])
-    for part, predictions in judged.items():
-        predictions.save(run / f"{part}-{PREDICTIONS_NAME}")
-    write_rows(run / checkpoint.METRICS_NAME, rows)
-    return rows
-
-
-def quotable_rows(run: Path, results: Path = RESULTS) -> list[dict]:
-    """Every figure that may be quoted for a run's weights.
-
-    The run's own rows (scope these-weights), then the committed cross-validations of its recipe
-    (scope recipe-crossval), which say what to expect from voices it has not heard. Raises
-    CheckpointError where the run does not load, ValueError where it was not evaluated.
-    """
-    loaded = load_run(run).checkpoint
-    if not loaded.metrics:
-        raise ValueError(f"{run} has no {checkpoint.METRICS_NAME}: run `python -m train evaluate`.")
-    recipe = results / loaded.config.training["recipe"]
-    return evidence.quotable(loaded.metrics, recipe, loaded.revision)
-
-
 def announce_cost(
     recipe: Recipe, split: Split, store: FeatureStore, n_runs: int = 1, n_jobs: int = 1
 ) -> None:
@@ -367,11 +308,3 @@ def announce_cost(
         file=sys.stderr,
         flush=True,
     )
-
-
-def choose_fold(splits: Sequence[Split], fold: int) -> Split:
-    """The fold of that number, counted from 1; ValueError where there is none."""
-    for split in splits:
-        if split.fold == fold:
-            return split
-    raise ValueError(f"{splits[0].protocol} has folds 1 to {len(splits)}, not {fold}.")

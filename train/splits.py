@@ -167,6 +167,14 @@ def make_splits(protocol: str, utterances: Sequence[Utterance], seed: int) -> li
     return splits
 
 
+def choose_fold(splits: Sequence[Split], fold: int) -> Split:
+    """The fold of that number, counted from 1; ValueError where there is none."""
+    for split in splits:
+        if split.fold == fold:
+            return split
+    raise ValueError(f"{splits[0].protocol} has folds 1 to {len(splits)}, not {fold}.")
+
+
 def with_validation(split: Split, utterances: Sequence[Utterance]) -> Split:
     """The split whose validation clips are learnt too, and what was left out for their sake."""
     measured = tuple(u for u in split.train + split.validation if u.corpus == MEASURED)

@@ -11,8 +11,9 @@ from train import evaluate, evidence
 from train.corpora import load_corpora
 from train.embed import check_size
 from train.evaluate import Predictions, predict_all
-from train.runs import RESULTS, choose_fold, load_run
-from train.splits import MEASURED, SPEAKER_DEPENDENT, make_splits
+from train.evidence import RESULTS
+from train.finished import load_run
+from train.splits import MEASURED, SPEAKER_DEPENDENT, choose_fold, make_splits
 
 WEIGHTS_FOLDER = "fold-weights"
 TOLERANCE = 1e-3
