@@ -106,5 +106,6 @@ def test_what_is_missing_is_named(tmp_path):
     path.write_text("")
     with pytest.raises(ValueError, match="missing"):
         load_recipe(str(path))
-    with pytest.raises(ValueError, match="founding"):
-        load_recipe("finding")
+    for name in ("finding", "network_*", "microphones", str(tmp_path / "none")):
+        with pytest.raises(ValueError, match="There is no recipe .*founding.*network_longer"):
+            load_recipe(name)

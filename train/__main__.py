@@ -103,8 +103,9 @@ def _compare(options: argparse.Namespace) -> None:
 
 def _robustness(options: argparse.Namespace) -> None:
     from train import robustness
+    from train.evidence import RESULTS
 
-    results = options.results or robustness.RESULTS
+    results = options.results or RESULTS
     for row in robustness.robustness(options.run_folder, results):
         print(
             f"{row['condition']}: {100 * row['unchanged']:.1f} % of {row['n_clips']} answers stay, "
@@ -114,9 +115,10 @@ def _robustness(options: argparse.Namespace) -> None:
 
 def _cross_corpus(options: argparse.Namespace) -> None:
     from train import cross_corpus
+    from train.evidence import RESULTS
 
     corpora = options.corpora.split(",") if options.corpora else None
-    results = options.results or cross_corpus.RESULTS
+    results = options.results or RESULTS
     for row in cross_corpus.cross_corpus(options.run_folder, corpora, results):
         print(
             f"{row['tested_on']}, {row['n_clips']} clips of {row['n_speakers']} speakers, "
@@ -127,14 +129,16 @@ def _cross_corpus(options: argparse.Namespace) -> None:
 
 def _keep_fold(options: argparse.Namespace) -> None:
     from train import verify
+    from train.evidence import RESULTS
 
-    _print_verified(verify.keep_fold(options.run_folder, options.results or verify.RESULTS))
+    _print_verified(verify.keep_fold(options.run_folder, options.results or RESULTS))
 
 
 def _verify(options: argparse.Namespace) -> None:
     from train import verify
+    from train.evidence import RESULTS
 
-    for verified in verify.verify_all(options.results or verify.RESULTS):
+    for verified in verify.verify_all(options.results or RESULTS):
         _print_verified(verified)
 
 

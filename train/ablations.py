@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 
 from train import evidence, tables
-from train.ladder import PRIMARY
+from train.splits import PRIMARY
 
 FILE_NAME = "ablations.toml"
 

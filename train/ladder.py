@@ -17,8 +17,8 @@ import numpy as np
 from ser.checkpoint import METRICS_NAME
 from train import evidence, tables
 from train.recipe import load_recipe
+from train.splits import PRIMARY
 
-PRIMARY = "emobox-6fold"
 FOUNDING = "founding"
 
 
@@ -213,7 +213,5 @@ def opened_lines(results: Path, ladder: Ladder) -> list[str]:
     some = sorted({path.parent.name for path in partial_folders(results)} - set(whole))
     said = f"Recipes whose test folds of `{PRIMARY}` were opened ({len(whole) + len(some)}): "
     said += ", ".join([*whole, *(f"{name} (some folds)" for name in some)])
-    return [
-        said + ".",
-        *(["", "Opened besides: " + "; ".join(ladder.opened) + "."] * bool(ladder.opened)),
-    ]
+    besides = ["", f"Opened besides: {'; '.join(ladder.opened)}."] if ladder.opened else []
+    return [said + ".", *besides]

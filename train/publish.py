@@ -23,8 +23,9 @@ from train.card import PICTURES, model_card
 from train.evidence import RESULTS
 from train.finished import load_run, quotable_rows
 from train.licences import check_may_be_handed_on
+from train.splits import PRIMARY
 
-PRIMARY = {"scope": "recipe-crossval", "protocol": "emobox-6fold", "part": "test"}
+COMPARED = {"scope": "recipe-crossval", "protocol": PRIMARY, "part": "test"}
 
 
 class PublishError(RuntimeError):
@@ -103,7 +104,7 @@ class Run:
 
 def primary_ua(rows: list[dict]) -> float | None:
     """UA on the primary protocol, cross-validated; None where it was not measured."""
-    found = [row["ua"] for row in rows if row.items() >= PRIMARY.items()]
+    found = [row["ua"] for row in rows if row.items() >= COMPARED.items()]
     return found[0] if found else None
 
 
@@ -136,12 +137,12 @@ def _check_not_worse(rows: list[dict], published: list[dict], repo: str) -> None
         return
     if ours is None:
         raise PublishError(
-            f"{repo} holds a model with UA {100 * theirs:.1f} on {PRIMARY['protocol']}, and this "
+            f"{repo} holds a model with UA {100 * theirs:.1f} on {PRIMARY}, and this "
             "run's recipe was not measured on it: run crossval first, or use --force."
         )
     if ours < theirs:
         raise PublishError(
-            f"UA {100 * ours:.1f} on {PRIMARY['protocol']} is {100 * (theirs - ours):.1f} points "
+            f"UA {100 * ours:.1f} on {PRIMARY} is {100 * (theirs - ours):.1f} points "
             f"less than the {100 * theirs:.1f} of what {repo} holds; --force publishes it anyway."
         )
 
@@ -166,9 +167,7 @@ def _verify(repo: str, commit: CommitInfo) -> None:
 
 def _message(recipe: str, rows: list[dict]) -> str:
     ua = primary_ua(rows)
-    return f"{recipe}: " + (
-        f"UA {100 * ua:.1f} on {PRIMARY['protocol']}" if ua else "not cross-validated"
-    )
+    return f"{recipe}: " + (f"UA {100 * ua:.1f} on {PRIMARY}" if ua else "not cross-validated")
 
 
 def _print_plan(

@@ -191,9 +191,9 @@ def load_recipe(name: str) -> Recipe:
 
     Raises ValueError with the file and the reason for an unknown name, key or value.
     """
-    path = Path(name)
-    if path.suffix != ".toml":
-        path = next(RECIPES.rglob(f"{name}.toml"), RECIPES / f"{name}.toml")
+    path = Path(name) if name.endswith(".toml") else RECIPES / f"{name}.toml"
+    if not path.exists():
+        path = next((p for p in _named() if p.stem == name), path)
     values = _read(path)
     try:
         if "ensemble" in values:
@@ -275,11 +275,16 @@ def _ensemble(name: str, values: dict) -> Recipe:
     )
 
 
+def _named() -> list[Path]:
+    """Every recipe that has a name, parts of several not among them."""
+    return [path for path in RECIPES.rglob("*.toml") if path.parent.name != "parts"]
+
+
 def _read(path: Path) -> dict:
     try:
         values = tomllib.loads(path.read_text())
     except FileNotFoundError as error:
-        known = sorted(p.stem for p in RECIPES.rglob("*.toml") if p.parent.name != "parts")
+        known = sorted(p.stem for p in _named())
         raise ValueError(f"There is no recipe {path}: choose from {known}.") from error
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{path} is not TOML: {error}") from error

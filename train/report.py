@@ -8,8 +8,9 @@ import numpy as np
 
 from train import tables
 from train.evidence import RESULTS
-from train.ladder import FOUNDING, PRIMARY, load_ladder
+from train.ladder import FOUNDING, load_ladder
 from train.results_page import cross_corpus_lines, cross_corpus_rows, figure_lines, page_lines
+from train.splits import PRIMARY
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"

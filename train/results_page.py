@@ -1,7 +1,7 @@
 """docs/results.md: every figure that is committed, with what it may be compared with."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,6 @@ from train.corpora import CORPORA
 from train.cross_corpus import CROSS_CORPUS
 from train.ladder import (
     FOUNDING,
-    PRIMARY,
     Ladder,
     Step,
     alternative_lines,
@@ -24,7 +23,7 @@ from train.ladder import (
     single_lines,
 )
 from train.robustness import ROBUSTNESS_NAME, more_brittle
-from train.splits import SPEAKER_DEPENDENT
+from train.splits import PRIMARY, SPEAKER_DEPENDENT
 
 HEAD = """# Results
 
@@ -224,12 +223,8 @@ def _coverage_lines(rows: dict[str, dict]) -> list[str]:
 
 def _robustness_lines(results: Path, recipes: Sequence[str]) -> list[str]:
     """What answers do under other conditions, and whether the best recipe is more brittle."""
-    judged = {path.parent.parent.name for path in results.glob(f"*/*/{ROBUSTNESS_NAME}")}
-    found = [
-        json.loads(path.read_text())
-        for recipe in [*recipes, *sorted(judged - set(recipes))]
-        for path in sorted((results / recipe).glob(f"*/{ROBUSTNESS_NAME}"))
-    ]
+    files = results.glob(f"*/*/{ROBUSTNESS_NAME}")
+    found = [json.loads(path.read_text()) for path in _in_order(results, files, recipes)]
     if not found:
         return []
     header = ["recipe", "protocol", "clips", "condition", "answers that stay, %", "UA before, %"]
@@ -268,10 +263,20 @@ def _robustness_lines(results: Path, recipes: Sequence[str]) -> list[str]:
     ]
 
 
+def _in_order(results: Path, paths: Iterable[Path], first: Sequence[str]) -> list[Path]:
+    """Evidence of the `first` recipes in their order, then that of the others by name."""
+
+    def rank(path: Path) -> tuple[int, Path]:
+        recipe = path.relative_to(results).parts[0]
+        return (first.index(recipe) if recipe in first else len(first)), path
+
+    return sorted(paths, key=rank)
+
+
 def _cross_corpus_part(results: Path, first: Sequence[str]) -> list[str]:
     """Of all weights that were judged so, those of the `first` recipes before the others."""
-    judged = {path.parent.name for path in results.glob(f"*/{CROSS_CORPUS}/")}
-    rows = cross_corpus_rows(results, [*first, *sorted(judged - set(first))])
+    folders = _in_order(results, results.glob(f"*/{CROSS_CORPUS}"), first)
+    rows = [row for folder in folders for row in evidence.read_rows(folder)]
     if not rows:
         return []
     return [
