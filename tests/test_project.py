@@ -1,6 +1,8 @@
 """The files a Space and a newcomer start from."""
 
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -53,6 +55,15 @@ def test_the_spaces_header_is_complete_and_agrees_with_the_files():
     assert header["python_version"] == "3.11"  # what these tests run on; text, or 3.10 is 3.1
     assert (ROOT / header["app_file"]).is_file()
     assert len(header["short_description"]) <= 60
+
+
+def test_training_where_only_the_app_is_installed_is_a_sentence():
+    without = "import runpy, sys; sys.modules['scipy'] = None; "
+    command = [sys.executable, "-c", without + "runpy.run_module('train', run_name='__main__')"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: training needs scipy") and ".[train]" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_the_readme_maps_every_module():

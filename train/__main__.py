@@ -9,8 +9,12 @@ from ser import checkpoint
 from ser.audio import AudioError
 from ser.checkpoint import CheckpointError
 from ser.process import one_thread
-from train.corpora import CorpusError
-from train.recipe import Recipe, load_recipe
+
+try:
+    from train.corpora import CorpusError
+    from train.recipe import Recipe, load_recipe
+except ModuleNotFoundError as missing:
+    sys.exit(f"error: training needs {missing.name}, the app does not: pip install -e '.[train]'")
 
 if TYPE_CHECKING:
     from train.verify import Verified
