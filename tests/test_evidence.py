@@ -300,15 +300,27 @@ def test_answers_that_stay_and_what_is_lost():
     row = robustness.compared(answers(labels), answers(after))
     assert (row["unchanged"], row["ua_before"], row["ua_after"]) == (0.75, 1.0, 0.75)
     assert (row["ua_change"], row["ua_change_ci95"]) == (-0.25, [-0.5, 0.0])
+    assert row["per_speaker"] == {
+        "unchanged": {"a": 0.5, "b": 1.0},
+        "ua_change": {"a": -0.5, "b": 0.0},
+    }
 
 
-def test_more_brittle_names_the_conditions():
-    def row(name, change, unchanged):
-        return {"condition": name, "ua_change": change, "unchanged": unchanged}
+def test_two_recipes_are_set_beside_each_other_by_actor():
+    def row(name, *changes):
+        people = dict(zip("xyzw", changes, strict=True))
+        return {"condition": name, "per_speaker": {"ua_change": people}}
 
-    reference = [row("a", -0.1, 0.5), row("b", -0.1, 0.5), row("c", -0.1, 0.5)]
-    rows = [row("a", -0.2, 0.9), row("b", 0.0, 0.4), row("c", -0.1, 0.5), row("d", -1, 0)]
-    assert robustness.more_brittle(rows, reference) == ["a", "b"]
+    reference = [row("a", -0.1, -0.2, -0.3, 0.0), row("b", 0.0, 0.0, 0.0, 0.0)]
+    rows = [row("a", -0.2, -0.3, -0.4, -0.1), row("b", -0.3, 0.3, 0.2, -0.2), row("c", 0, 0, 0, 0)]
+    found = robustness.beside(rows, reference)
+    assert list(found) == ["a", "b"]
+    assert found["a"]["ua_change"] == pytest.approx((-0.1, -0.1, -0.1))
+    mean, low, high = found["b"]["ua_change"]
+    assert mean == pytest.approx(0) and -0.3 < low < -0.1 and 0.1 < high < 0.3
+    fewer = [{"condition": "a", "per_speaker": {"ua_change": {"x": 0.0}}}]
+    with pytest.raises(ValueError, match="same speakers"):
+        robustness.beside(fewer, reference)
 
 
 def test_no_run_is_a_sentence(tmp_path, capsys):

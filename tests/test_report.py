@@ -245,18 +245,26 @@ def test_founding_and_best_stand_side_by_side_in_detail(results):
 
 
 def test_whether_the_best_is_more_brittle_is_said(results):
-    for name, change in {"founding": -0.1, "wider": -0.2}.items():
+    def write(name, change):
+        actors = {f"ravdess-{k:02d}": change + 0.001 * k for k in range(1, 25)}
         row = {
             **{"protocol": "emobox-6fold", "recipe": name, "part": "test", "n_clips": 384},
             **{"condition": "telephone", "unchanged": 0.8, "ua_before": 0.5},
             **{"ua_change": change, "ua_change_ci95": [change, change]},
+            "per_speaker": {"unchanged": dict.fromkeys(actors, 0.8), "ua_change": actors},
         }
         path = results / name / "emobox-6fold" / "robustness.json"
         path.write_text(json.dumps([row]))
-    assert part(results, "Other sound").endswith("than founding under: telephone.")
-    path = results / "founding" / "emobox-6fold" / "robustness.json"
-    path.write_text(json.dumps([{**json.loads(path.read_text())[0], "ua_change": -0.3}]))
-    assert "under none of these" in part(results, "Other sound")
+
+    write("wider", -0.2)
+    assert "telephone" in part(results, "Other sound")
+    assert "more brittle" not in part(results, "Other sound")
+    write("founding", -0.1)
+    told = part(results, "Other sound")
+    assert "below zero: telephone.\n" in told
+    assert told.endswith("| telephone | +0.0 (+0.0 to +0.0) | -10.0 (-10.0 to -10.0) |")
+    write("founding", -0.3)
+    assert "below zero: under none of these." in part(results, "Other sound")
 
 
 def test_all_weights_on_other_corpora_are_told_those_of_the_best_first(results):

@@ -3,6 +3,8 @@
 `labels` are class indices (n,), `probabilities` (n, 8), `speakers` (n,) names.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 from sklearn.metrics import confusion_matrix, f1_score
 
@@ -11,6 +13,7 @@ from ser.labels import LABELS, N_LABELS
 N_BINS = 15
 N_BOOTSTRAP = 2000
 N_PERFECT = 1000  # models drawn to see how large the ECE of a perfect one gets
+SAME_SPEAKERS = "Only figures about the same speakers can be paired."
 COVERAGES = tuple(np.round(np.arange(1.0, 0.05, -0.1), 1))
 
 
@@ -176,10 +179,30 @@ def paired_gain(
     ValueError where the speakers differ.
     """
     if not np.array_equal(np.unique(before[2]), np.unique(after[2])):
-        raise ValueError("Only figures about the same speakers can be paired.")
+        raise ValueError(SAME_SPEAKERS)
     drawn = _drawn_ua(*after, seed) - _drawn_ua(*before, seed)
     low, high = np.percentile(drawn, [2.5, 97.5])
     return ua(*after[:2]) - ua(*before[:2]), float(low), float(high)
+
+
+def paired_mean(
+    before: Mapping[str, float], after: Mapping[str, float], seed: int = 0
+) -> tuple[float, float, float]:
+    """Mean over speakers of `after` minus `before`, with its 95 % interval over drawn speakers.
+
+    Each holds one figure a speaker. Raises ValueError where the speakers differ.
+    """
+    if before.keys() != after.keys():
+        raise ValueError(SAME_SPEAKERS)
+    differences = np.array([after[name] - before[name] for name in sorted(before)])
+    drawn = differences[_draws(len(differences), seed)].mean(axis=1)
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return float(differences.mean()), float(low), float(high)
+
+
+def _draws(n_speakers: int, seed: int) -> np.ndarray:
+    """(N_BOOTSTRAP, n_speakers): who is drawn, with replacement; the same for one seed."""
+    return np.random.default_rng(seed).integers(n_speakers, size=(N_BOOTSTRAP, n_speakers))
 
 
 def _drawn_ua(
@@ -192,7 +215,7 @@ def _drawn_ua(
     n_all = np.zeros((len(names), N_LABELS))
     np.add.at(n_right, (who, labels), right)
     np.add.at(n_all, (who, labels), 1)
-    draws = np.random.default_rng(seed).integers(len(names), size=(N_BOOTSTRAP, len(names)))
+    draws = _draws(len(names), seed)
     counts = n_all[draws].sum(axis=1)
     shares = np.divide(
         n_right[draws].sum(axis=1), counts, out=np.full(counts.shape, np.nan), where=counts > 0

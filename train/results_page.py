@@ -22,7 +22,7 @@ from train.ladder import (
     partial_lines,
     single_lines,
 )
-from train.robustness import ROBUSTNESS_NAME, more_brittle
+from train.robustness import ROBUSTNESS_NAME, beside
 from train.splits import PRIMARY, SPEAKER_DEPENDENT
 
 HEAD = """# Results
@@ -254,12 +254,25 @@ def _robustness_lines(results: Path, recipes: Sequence[str]) -> list[str]:
     primary = {rows[0]["recipe"]: rows for rows in found if rows[0]["protocol"] == PRIMARY}
     if not set(primary).issuperset(recipes) or len(recipes) < 2:
         return lines
-    worse = more_brittle(primary[recipes[-1]], primary[FOUNDING])
-    verdict = "under none of these" if not worse else "under: " + "; ".join(worse)
+    return [*lines, "", *_brittle_lines(primary[recipes[-1]], primary[FOUNDING])]
+
+
+def _brittle_lines(rows: Sequence[dict], reference: Sequence[dict]) -> list[str]:
+    """Whether the recipe of `rows` is more brittle than that of `reference`, and by how much."""
+    found = beside(rows, reference)
+    worse = [name for name, pairs in found.items() if any(high < 0 for *_, high in pairs.values())]
+    best, founding = rows[0]["recipe"], reference[0]["recipe"]
     return [
-        *lines,
+        f"{best} minus {founding}, paired by actor. It is more brittle where an interval lies",
+        f"below zero: {'; '.join(worse) if worse else 'under none of these'}.",
         "",
-        f"{recipes[-1]} loses more UA, or changes more answers, than {FOUNDING} {verdict}.",
+        *tables.markdown(
+            ["condition", "answers that stay, points", "change of UA, points"],
+            [
+                [name, *(tables.gain(*pairs[key]) for key in ("unchanged", "ua_change"))]
+                for name, pairs in found.items()
+            ],
+        ),
     ]
 
 

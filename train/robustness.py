@@ -20,6 +20,7 @@ ROBUSTNESS_NAME = "robustness.json"
 SEED = 0  # the seed of a cross-validation whose folds are judged
 
 Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+Difference = tuple[float, float, float]  # with its 95 % interval
 
 
 def _white_noise_20_db(waveform: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -119,28 +120,43 @@ def _rows(about: dict, judged: dict[str, Predictions]) -> list[dict]:
 
 
 def compared(before: Predictions, after: Predictions) -> dict:
-    """Share of answers that stay, UA of both, and its change with the interval over speakers."""
+    """Share of answers that stay, UA of both, and its change with the interval over speakers.
+
+    `per_speaker` holds the first and the last of them for each speaker's own clips.
+    """
     stays = before.probabilities.argmax(axis=1) == after.probabilities.argmax(axis=1)
     sides = [(p.labels, p.probabilities, p.speakers) for p in (before, after)]
     change, low, high = metrics.paired_gain(*sides)
+    own_ua, own_ua_after = (metrics.ua_by_group(*side) for side in sides)
+    own = {
+        "unchanged": {who: stays[before.speakers == who].mean() for who in own_ua},
+        "ua_change": {who: own_ua_after[who] - own_ua[who] for who in own_ua},
+    }
     return {
         "unchanged": round(float(stays.mean()), 5),
         "ua_before": round(metrics.ua(*sides[0][:2]), 5),
         "ua_after": round(metrics.ua(*sides[1][:2]), 5),
         "ua_change": round(change, 5),
         "ua_change_ci95": [round(low, 5), round(high, 5)],
+        "per_speaker": {
+            measure: {who: round(float(value), 5) for who, value in values.items()}
+            for measure, values in own.items()
+        },
     }
 
 
-def more_brittle(rows: Sequence[dict], reference: Sequence[dict]) -> list[str]:
-    """Conditions under which `rows` lose more UA, or change more answers, than `reference`."""
-    known = {row["condition"]: row for row in reference}
-    return [
-        row["condition"]
+def beside(rows: Sequence[dict], reference: Sequence[dict]) -> dict[str, dict[str, Difference]]:
+    """What `rows` say per speaker minus what `reference` says, by condition: means over speakers.
+
+    Paired by speaker, so a voice that any model mishears in noise cancels. Conditions that only
+    one of them was judged under are left out; ValueError where the speakers differ.
+    """
+    known = {row["condition"]: row["per_speaker"] for row in reference}
+    return {
+        row["condition"]: {
+            measure: metrics.paired_mean(known[row["condition"]][measure], own)
+            for measure, own in row["per_speaker"].items()
+        }
         for row in rows
         if row["condition"] in known
-        and (
-            row["ua_change"] < known[row["condition"]]["ua_change"]
-            or row["unchanged"] < known[row["condition"]]["unchanged"]
-        )
-    ]
+    }
