@@ -98,7 +98,7 @@ class Checkpoint:
     metrics: list[dict]
 
     @property
-    def voices(self) -> list[tuple[nn.Module, CheckpointConfig, float]]:
+    def members(self) -> list[tuple[nn.Module, CheckpointConfig, float]]:
         """The models that answer, with the share of each: one, or the members of an ensemble."""
         if not self.config.members:
             return [(self.model, self.config, 1.0)]

@@ -122,7 +122,7 @@ class EmotionPipeline:
 
     def _see(self, window: np.ndarray) -> dict[FeatureConfig, "_Seen"]:
         """What each member sees of a window of samples; members that see the same share it."""
-        configs = {config.features for _, config, _ in self.checkpoint.voices}
+        configs = {config.features for _, config, _ in self.checkpoint.members}
         return {c: _Seen(extract(window, c), frame_times_s(window, c)) for c in configs}
 
     @torch.inference_mode()
@@ -133,7 +133,7 @@ class EmotionPipeline:
         """
         times_s = seen[self.config].times_s
         probabilities, attention = torch.zeros(N_LABELS).double(), np.zeros(len(times_s))
-        for model, config, share in self.checkpoint.voices:
+        for model, config, share in self.checkpoint.members:
             features, member_times_s = seen[config.features]
             frames = torch.from_numpy(features)
             output = model(frames[None])

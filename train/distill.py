@@ -41,7 +41,7 @@ class Teacher:
         others = [u for u in clips if u.stem not in unheard]
         teacher = checkpoint.load(run)
         parts, shares = [], []
-        for model, config, share in teacher.voices:
+        for model, config, share in teacher.members:
             store = FeatureStore(kept, config.features, AugmentConfig(), 0)
             features = [torch.from_numpy(store.clean[u.stem][0]) for u in others]
             logits = _logits(model, features)
