@@ -171,7 +171,7 @@ def build(
         analytics_enabled=False,
         delete_cache=(max(1, int(SWEEP_EVERY_S)), max(1, int(DELETE_AGE_S))),
     ) as page:
-        judged = gr.State()  # the path of the recording whose answer shows
+        judged = gr.State()  # (path, number) of the recording and the model whose answer shows
         gr.HTML(notice(pipeline.checkpoint.metrics, instead, shared is not None), elem_id="head")
         with gr.Row():
             with gr.Column(min_width=320):
@@ -208,7 +208,7 @@ def build(
             with gr.Accordion("Step by step: what the model saw, and how long it took", open=False):
                 stages = [gr.Plot() for _ in range(4)]
 
-        def judge(path: str | None, number: int = 0) -> Prediction:
+        def judge(path: str | None, number: int) -> Prediction:
             with in_a_sentence():
                 if not path:
                     raise AudioError(EMPTY)
@@ -231,7 +231,7 @@ def build(
                 with in_a_sentence():
                     return {
                         # A machine's voice is nothing to share.
-                        judged: None if Path(path).is_relative_to(EXAMPLES) else path,
+                        judged: None if Path(path).is_relative_to(EXAMPLES) else (path, number),
                         said: answer(prediction),
                         bars: gr.Plot(plots.probability_bars(prediction), visible=True),
                         details: gr.Column(visible=True),
@@ -245,7 +245,7 @@ def build(
 
         def predict(clip: str | None) -> dict:
             """Judge one sound file; the answer is what `python -m ser --json` prints for it."""
-            prediction = judge(clip)
+            prediction = judge(clip, 0)
             return {"file": Path(clip).name, **prediction.to_dict()}
 
         # Recorded, chosen, trimmed or taken from the examples, the sound changes once.

@@ -86,7 +86,10 @@ class _Visit:
 
 
 def sharing_panel(
-    feedback: Feedback, judge: Callable[[str], Prediction], recording: gr.Audio, judged: gr.State
+    feedback: Feedback,
+    judge: Callable[[str, int], Prediction],
+    recording: gr.Audio,
+    judged: gr.State,
 ) -> None:
     """Lay out the panel inside the current Blocks and wire it to the queue.
 
@@ -95,11 +98,12 @@ def sharing_panel(
     feedback
         Where recordings go.
     judge
-        Path of a recording -> Prediction; raises gr.Error with a sentence for visitors.
+        Path of a recording and number of a model -> Prediction; raises gr.Error with a sentence
+        for visitors.
     recording
         The component that gives the path.
     judged
-        The path that the page shows an answer for, None without one; the form shows with it.
+        What `judge` was asked for the answer that shows, None without one; the form shows with it.
     """
     repo = feedback.dataset.repo
     visits, taken = gr.State(), gr.State()  # _Visit; the receipt that was withdrawn last
@@ -127,10 +131,10 @@ def sharing_panel(
         take_button = gr.Button("Take it back")
         take_status = gr.HTML(elem_id="take-status")
 
-    def offer(path: str | None) -> dict:
+    def offer(asked: tuple[str, int] | None) -> dict:
         """Show an empty form for each new answer."""
         return {
-            form: gr.Column(visible=path is not None),
+            form: gr.Column(visible=asked is not None),
             label: None,
             agreed: False,
             share_button: gr.Button(interactive=True),
@@ -149,7 +153,7 @@ def sharing_panel(
 
     def share(
         path: str | None,
-        judged_path: str | None,
+        asked: tuple[str, int] | None,
         chosen: str | None,
         is_agreed: bool,
         visit: _Visit | None,
@@ -158,7 +162,7 @@ def sharing_panel(
     ) -> dict:
         """Judge the recording anew and queue it; a second click gives the same receipt."""
         again = {share_button: gr.Button(interactive=True)}
-        if path is None or path != judged_path:
+        if asked is None or path != asked[0]:
             return again | {problem: wrong(UNHEARD)}
         if chosen is None:
             return again | {problem: wrong(UNCHOSEN)}
@@ -168,7 +172,7 @@ def sharing_panel(
         text = visit.receipts.get(path)
         if text is None or feedback.state(text) not in ("queued", "saved"):
             try:
-                prediction = judge(path)
+                prediction = judge(*asked)
                 named = {RIGHT: prediction.emotion.name, UNSURE: None}.get(chosen, chosen)
                 text = feedback.share(prediction, named, visit.id, visitor=address(request))
             except (gr.Error, FeedbackError) as error:

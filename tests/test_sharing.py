@@ -29,8 +29,10 @@ from playwright.sync_api import Browser, Page, expect
 
 import sharing
 from ser.audio import load_audio
+from ser.checkpoint import FOUNDING
 from ser.feedback import CONSENT_VERSION
 from ser.labels import LABELS
+from ser.pipeline import EmotionPipeline
 
 MODEL, VOICES = "user/voice", "user/voices"
 TOKEN = "hf_write"
@@ -186,6 +188,23 @@ def test_a_double_click_gives_one_and_a_second_recording_another(hub, app, open_
     assert second_row["label"] is None
     assert first_row["visit"] == second_row["visit"]
     assert len({row["visit"] for row in rows(hub)}) == 2  # this page, and the one before
+
+
+def test_right_means_the_answer_that_shows_whoever_gave_it(hub, app, open_page):
+    founding = EmotionPipeline.from_pretrained(FOUNDING)
+    page = open_page(app, DESKTOP)
+    listen(page)
+    before = page.locator("#said").inner_text()
+    page.get_by_role("radio", name="founding").check()
+    expect(page.locator("#said")).not_to_have_text(before)
+    expect(page.locator("#said")).to_contain_text(SENTENCE)
+    receipt = share(page, "The answer was right")
+    status_says(page, "Saved")
+    row = row_of(hub, receipt)
+    answer = founding.predict(CLIP)
+    assert (row["model"], row["revision"]) == ("founding", founding.checkpoint.revision)
+    assert row["label"] == answer.emotion.name
+    np.testing.assert_allclose(row["probabilities"], answer.probabilities, atol=1e-3)
 
 
 def test_without_consent_or_choice_nothing_is_stored(hub, app, open_page):
