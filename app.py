@@ -17,6 +17,7 @@ import gradio as gr
 
 from ser import checkpoint, feedback, plots
 from ser.audio import AudioError
+from ser.checkpoint import expected_row
 from ser.feedback import Feedback
 from ser.labels import EMOTIONS
 from ser.pipeline import EmotionPipeline, Prediction
@@ -86,23 +87,17 @@ A recording is deleted within {DELETE_AFTER_S / 60:g} minutes{unless}.</p>
 </aside>"""
 
 
-def unheard(metrics: list[dict]) -> dict | None:
-    """Find the figures for speakers that the model never heard."""
-    wanted = {"scope": "recipe-crossval", "part": "test", "protocol": "emobox-6fold"}
-    return next((row for row in metrics if wanted.items() <= row.items()), None)
-
-
 def model_line(pipeline: EmotionPipeline) -> str:
     """Name a model by its recipe, with its share of recognised emotions where that is measured."""
     model = pipeline.checkpoint
     name = model.config.training.get("recipe", model.name)
-    row = unheard(model.metrics)
+    row = expected_row(model.metrics)
     return f"{name} ({100 * row['ua']:.0f} % on unheard voices)" if row else name
 
 
 def accuracy(metrics: list[dict]) -> str:
     """Say what was measured on speakers that the model never heard."""
-    row = unheard(metrics)
+    row = expected_row(metrics)
     if row is None:
         return "Its accuracy on actors it never heard: <strong>not measured yet</strong>."
     low, high = row["ci95"]
@@ -134,7 +129,7 @@ def answer(prediction: Prediction) -> str:
     return f'<p class="answer">{sentence}</p>{warnings}'
 
 
-def wrong(sentence: str) -> str:
+def no_answer(sentence: str) -> str:
     """Say why there is no answer."""
     return f'<p class="answer wrong">{html.escape(sentence)}</p>'
 
@@ -241,7 +236,7 @@ def build(
                     }
             except gr.Error as error:
                 hidden = gr.update(visible=False)
-                return {said: wrong(error.message), bars: hidden, details: hidden, judged: None}
+                return {said: no_answer(error.message), bars: hidden, details: hidden, judged: None}
 
         def predict(clip: str | None) -> dict:
             """Judge one sound file; the answer is what `python -m ser --json` prints for it."""

@@ -65,7 +65,7 @@ AGREE = (
 )
 
 
-def in_words(state: str, repo: str) -> str:
+def whereabouts(state: str, repo: str) -> str:
     """Say where a shared recording is; `state` as `Feedback.state` gives it."""
     return {
         "queued": f"Queued: kept here until {repo} has it, usually within a minute.",
@@ -147,7 +147,7 @@ def sharing_panel(
         states = {place: feedback.state(text) for place, text in shown.items() if text}
         waiting = {"queued", "withdrawing"} & set(states.values())
         return {
-            **{place: said(in_words(state, repo)) for place, state in states.items()},
+            **{place: said(whereabouts(state, repo)) for place, state in states.items()},
             timer: gr.Timer(active=bool(waiting)),
         }
 

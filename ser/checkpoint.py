@@ -14,6 +14,7 @@ from typing import Any
 
 import safetensors
 import safetensors.torch
+import torch
 from torch import nn
 
 from ser import hub, models
@@ -25,6 +26,7 @@ FORMAT_VERSION = 1
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
 METRICS_NAME = "metrics.json"
+PRIMARY = "emobox-6fold"  # the protocol whose figures are quoted: actors that nobody had heard
 EMBEDDED = Path(__file__).parent / "weights"
 FOUNDING = EMBEDDED / "founding"  # the project's first model, selectable in the app
 GOLDEN_CLIP = Path(__file__).parent / "golden.flac"
@@ -47,8 +49,9 @@ class CheckpointConfig:
     answers are averaged (test-time augmentation).
 
     An ensemble has the model name `ensemble` and complete `members`, whose probabilities are
-    averaged by their `shares`; `temperature` then applies to the average, and `features` are the
-    first member's. Its weights are the members', one after the other.
+    averaged by their `shares`; `temperature` then applies to the average, and `features` are those
+    of the member with the finest frames, on which the attention is told. Its weights are the
+    members', one after the other.
     """
 
     model_name: str
@@ -71,6 +74,8 @@ class CheckpointConfig:
             raise ValueError("an ensemble, and nothing else, has members")
         if len(self.members) != len(self.shares) or not all(share > 0 for share in self.shares):
             raise ValueError("an ensemble has a share above 0 for each member")
+        if self.members and self.features not in {member.features for member in self.members}:
+            raise ValueError("an ensemble has the features of one of its members")
         if any(member.members for member in self.members):
             raise ValueError("a member of an ensemble is no ensemble itself")
 
@@ -85,6 +90,15 @@ def check_stretches(rates: Sequence[float]) -> None:
     """ValueError for a rate that is no number from 0.5 to 2."""
     if not all(isinstance(rate, int | float) and 0.5 <= rate <= 2 for rate in rates):
         raise ValueError(f"stretches are rates from 0.5 to 2, not {rates}")
+
+
+def expected_row(metrics: Sequence[dict]) -> dict | None:
+    """The row that says what to expect from new voices; None where that was not measured.
+
+    That of the recipe's cross-validation on the primary protocol.
+    """
+    wanted = {"scope": "recipe-crossval", "part": "test", "protocol": PRIMARY}
+    return next((row for row in metrics if wanted.items() <= row.items()), None)
 
 
 @dataclass(frozen=True)
@@ -105,6 +119,14 @@ class Checkpoint:
         total = sum(self.config.shares)
         shares = [share / total for share in self.config.shares]
         return list(zip(self.model, self.config.members, shares, strict=True))
+
+    def joined(self, answers: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Probabilities (..., 8) of the whole from those of each of `members`."""
+        if not self.config.members:
+            return answers[0]
+        shares = [share for *_, share in self.members]
+        mean = sum(share * answer for share, answer in zip(shares, answers, strict=True))
+        return (mean.log() / self.config.temperature).softmax(dim=-1)
 
 
 def save(folder: Path, model: nn.Module, config: CheckpointConfig) -> None:

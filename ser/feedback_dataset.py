@@ -112,13 +112,13 @@ class FeedbackDataset:
 
     # --- one commit ---------------------------------------------------------------------------
 
-    def _commit(self, message: str, change: Callable[[list[dict]], list | None]) -> bool:
+    def _commit(self, message: str, change: Callable[[list[dict]], list | None]) -> None:
         """Commit what `change(rows)` asks for, again where somebody else was faster."""
         for _ in range(RACES):
             head = self._head()
             operations = change(self._rows(head))
             if operations is None:
-                return False
+                return
             try:
                 self.api.create_commit(
                     self.repo,
@@ -127,7 +127,7 @@ class FeedbackDataset:
                     repo_type="dataset",
                     parent_commit=head,
                 )
-                return True
+                return
             except HfHubHTTPError as error:
                 if error.response.status_code != 412:
                     raise

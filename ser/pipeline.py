@@ -14,7 +14,7 @@ from ser import checkpoint
 from ser.audio import SAMPLE_RATE, SILENCE_PEAK_DB, AudioSource, load_audio, peak_db
 from ser.checkpoint import Checkpoint, CheckpointError
 from ser.features import FeatureConfig, extract, frame_times_s, speech_span, stretched
-from ser.labels import EMOTIONS, LABELS, N_LABELS, Emotion
+from ser.labels import EMOTIONS, LABELS, Emotion
 from ser.windows import MAX_WINDOW_S, cut_windows
 
 SHORT_S = 1.0
@@ -132,20 +132,17 @@ class EmotionPipeline:
         Members are averaged by their shares, each at its own temperature.
         """
         times_s = seen[self.config].times_s
-        probabilities, attention = torch.zeros(N_LABELS).double(), np.zeros(len(times_s))
+        answers, attention = [], np.zeros(len(times_s))
         for model, config, share in self.checkpoint.members:
             features, member_times_s = seen[config.features]
             frames = torch.from_numpy(features)
             output = model(frames[None])
             views = [model(stretched(frames, rate)[None]).logits for rate in config.stretches]
             logits = torch.cat([output.logits, *views]).double()
-            probabilities += share * (logits / config.temperature).softmax(dim=1).mean(dim=0)
+            answers.append((logits / config.temperature).softmax(dim=1).mean(dim=0))
             own = output.attention[0].double().numpy()
             attention += share * _at(times_s, member_times_s, own)
-        if self.checkpoint.config.members:
-            scaled = probabilities.log() / self.checkpoint.config.temperature
-            probabilities = scaled.softmax(dim=0)
-        return probabilities.numpy(), attention
+        return self.checkpoint.joined(answers).numpy(), attention
 
     def _warnings(self, waveform: np.ndarray, n_windows: int) -> list[str]:
         duration_s = len(waveform) / SAMPLE_RATE

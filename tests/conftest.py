@@ -149,7 +149,7 @@ class InThisProcess(ThreadPoolExecutor):
 def no_pictures(monkeypatch) -> None:
     """Draw none, for a run's take a second."""
     for name in ("training_history", "judgement"):
-        monkeypatch.setattr(f"train.figures.{name}", lambda *_: None)
+        monkeypatch.setattr(f"train.pictures.{name}", lambda *_: None)
 
 
 def make_checkpoint(folder: Path, seed: int = 0, **training: object) -> Path:

@@ -71,7 +71,7 @@ def test_the_teacher_answers_as_it_is_served(student, tmp_path):
     assert main(["fit", "--recipe", "pair.toml", "--fold", "2"]) == 0
     run = tmp_path / "runs/pair/emobox-6fold/fold-2-seed-0"
     clips = runs.load_corpora(["ravdess"])[:40]
-    answers = Teacher(load_recipe(str(student))).answers(run, clips)
+    answers = Teacher(load_recipe(str(student))).answers(run, clips, clips)
     served = predict_all(finished.load_run(run), clips, 2, 0)
     own = np.array([answers[name].numpy() for name in served.files])
     np.testing.assert_allclose(own, served.probabilities, atol=2e-3)  # float16 features
@@ -85,7 +85,7 @@ def test_only_the_corpora_that_it_is_asked_about_are_answered(student, tmp_path)
     said, *sung = runs.load_corpora(["ravdess"])[:4]
     clips = [said, *(replace(u, corpus="ravdess-song") for u in sung)]
     run = tmp_path / "runs/pair/emobox-6fold/fold-2-seed-0"
-    answers = Teacher(load_recipe(str(student))).answers(run, clips)
+    answers = Teacher(load_recipe(str(student))).answers(run, clips, clips)
     assert answers.keys() == {u.stem for u in sung}
 
 
@@ -137,7 +137,7 @@ def test_a_cross_fitted_teacher_answers_as_if_it_had_not_learnt_the_speaker(stud
     run = tmp_path / "runs/pair/emobox-6fold/fold-2-seed-0"
     config = checkpoint.load(run).config
     clips = runs.load_corpora(["ravdess"])
-    answers = Teacher(load_recipe(str(student))).answers(run, clips)
+    answers = Teacher(load_recipe(str(student))).answers(run, clips, clips)
     served = predict_all(finished.load_run(run), clips, 2, 0)
     own = np.array([answers[name].numpy() for name in served.files])
     learnt = np.isin(served.speakers, config.training["train_speakers"])
@@ -160,7 +160,7 @@ def test_a_cross_fitted_teacher_answers_as_if_it_had_not_learnt_the_speaker(stud
 
     (run / UNHEARD_NAME).unlink()
     with pytest.raises(ValueError, match="delete it"):
-        Teacher(load_recipe(str(student))).answers(run, clips)
+        Teacher(load_recipe(str(student))).answers(run, clips, clips)
 
 
 def test_members_that_learnt_other_clips_have_no_answer_in_common(student, tmp_path):

@@ -13,7 +13,7 @@ from ser import checkpoint
 from ser.checkpoint import CheckpointConfig, CheckpointError
 from ser.features import FeatureConfig
 from ser.pipeline import EmotionPipeline
-from train import runs
+from train import runs, splits
 from train.__main__ import main
 from train.evaluate import Predictions
 from train.recipe import load_recipe
@@ -93,6 +93,7 @@ def test_what_is_no_ensemble_is_refused(folders, tmp_path):
         lambda: ensemble(MFCC, VOICE, shares=(1.0, -1.0)),
         lambda: replace(inner, members=(), shares=()),
         lambda: replace(inner, model_name="attention_lstm"),
+        lambda: replace(inner, features=FeatureConfig(kind="logmel")),
     ):
         with pytest.raises(ValueError, match="ensemble"):
             broken()
@@ -156,11 +157,16 @@ def test_a_cross_validation_has_evidence_for_the_members_too(recipe, tmp_path):
         assert [row["part"] for row in rows] == ["validation", "test"]
 
 
-def test_on_random_draws_members_choose_on_their_validation_clips_alone(recipe, tmp_path):
-    small = load_recipe(str(recipe))
-    assert small.train.refit and all(member.train.refit for member in small.members)
-    alone = runs.without_refit(small)
-    assert not alone.train.refit and not any(member.train.refit for member in alone.members)
+def test_on_random_draws_members_choose_on_their_validation_clips_alone(
+    recipe, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(splits, "RANDOM_SIZES", (128, 32, 32))
+    assert main(["fit", "--recipe", str(recipe), "--protocol", "random-70-15-15"]) == 0
+    for name in ("tiny", "ridge", "pair"):
+        home = tmp_path / "runs" / name / "random-70-15-15"
+        assert [folder.name for folder in home.iterdir()] == ["fold-1-seed-0"]
+        told = checkpoint.load(home / "fold-1-seed-0").config.training
+        assert "refit" not in told and len(told["validation_speakers"]) > 10
 
 
 @pytest.mark.parametrize(

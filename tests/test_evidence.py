@@ -18,9 +18,9 @@ from train import (
     crossval,
     evaluate,
     evidence,
-    figures,
     finished,
     metrics,
+    pictures,
     publish,
     robustness,
     runs,
@@ -69,14 +69,14 @@ def everything(small_ravdess, tmp_path_factory):
         patch.setenv("SER_DATA", str(small_ravdess))
         utterances = load_corpora(["ravdess"])
         splits = make_splits(PROTOCOL, utterances, 0)
-        draw = figures.judgement
+        draw = pictures.judgement
         for name, n_folds in {"whole": 6, "partial": 2}.items():
             base = root / "runs" / name / PROTOCOL
             folders = [runs.run_folder(base, split.fold, 0) for split in splits[:n_folds]]
-            patch.setattr(figures, "judgement", lambda *_: None)  # a second for each run
+            patch.setattr(pictures, "judgement", lambda *_: None)  # a second for each run
             for folder, split in zip(folders, splits, strict=False):
                 untrained_run(folder, name, split, weights=split.fold + 10 * n_folds)
-            patch.setattr(figures, "judgement", draw)
+            patch.setattr(pictures, "judgement", draw)
             recipe = replace(load_recipe("founding"), name=name)
             crossval._collect(recipe, PROTOCOL, folders, utterances, root / "results", 6)
     return root
@@ -256,8 +256,7 @@ def test_nothing_to_verify_is_a_failure(made, capsys):
 @pytest.mark.slow
 def test_committed_fold_weights_reproduce_their_rows(ravdess):
     del ravdess
-    for folder in (ROOT / "results").glob("*/*/fold-weights"):
-        verify.verify(folder, folder.parent)
+    assert verify.verify_all(ROOT / "results")
 
 
 # --- other conditions -------------------------------------------------------------------------
@@ -326,6 +325,30 @@ def test_two_recipes_are_set_beside_each_other_by_actor():
 def test_no_run_is_a_sentence(tmp_path, capsys):
     assert main(["robustness", str(tmp_path)]) == 1
     assert "neither a run nor a fold" in capsys.readouterr().err
+
+
+def test_a_run_that_learned_from_everybody_has_nobody_to_be_asked_about(made, run, tmp_path):
+    folder = tmp_path / "everybody"
+    shutil.copytree(run, folder)
+    config = json.loads((folder / "config.json").read_text())
+    config["training"] |= {"validation_speakers": [], "test_speakers": []}
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ValueError, match="nobody is left to judge"):
+        robustness.robustness(folder, made / "results")
+
+
+def test_rehearsals_of_several_seeds_are_counted_as_they_are():
+    labels = np.tile(np.arange(8), 2)
+    who, folds = np.repeat(["a", "b"], 8), np.repeat([1, 2], 8)
+    mixed = Predictions(who, labels, np.eye(8)[labels], who, who, folds, 5 * (folds - 1))
+    told = (PROTOCOL, "recipe", "recipe-crossval", "validation", ["ravdess"], "0")
+    row = evaluate.metrics_row(mixed, *told)
+    assert [(one["seed"], one["fold"]) for one in row["per_fold"]] == [(0, 1), (5, 2)]
+    assert (row["ua"], row["ua_std_seeds"]) == (1.0, None)
+    uneven = Predictions.join([mixed, mixed.only(folds == 1)])
+    uneven.seeds[-8:] = 5
+    row = evaluate.metrics_row(uneven, *told)
+    assert row["ua_std_seeds"] is None and len(row["per_fold"]) == 3
 
 
 # --- other corpora ----------------------------------------------------------------------------

@@ -87,9 +87,6 @@ def test_attention_is_one_weight_a_real_frame_with_sum_one(model, clips):
     assert output.attention.shape == mask.shape
     torch.testing.assert_close(output.attention.sum(1), torch.ones(len(clips)))
     assert (output.attention[~mask] == 0).all()
-    if output.channel_attention is not None:
-        assert output.channel_attention.shape == (*mask.shape, 16)
-        torch.testing.assert_close(output.channel_attention.sum(1), torch.ones(len(clips), 16))
 
 
 def test_frame_by_frame_differs_from_the_whole_and_is_refused(model, clips):

@@ -82,6 +82,9 @@ def test_of_several_bases_the_later_decides(tmp_path):
         ("[targets.tasks]\nspeaker = 0\n", "weight above 0"),
         ("[pretrain]\nfreeze_epochs = 3\n", "freeze_epochs needs a recipe"),
         ("[pretrain]\nlayer_decay = 2\n", "layer_decay is a number"),
+        ("[model]\nhidden_sise = 64\n", "hidden_sise"),
+        ('[model]\nname = "lstm"\n', "Unknown model 'lstm'"),
+        ("[train]\nridge = 1.0\n", "class_weights, .* not for it"),
         ("[perturb]\nmin_crop = 2\n", "min_crop is a number from 0.1 to 1, not 2"),
     ],
 )
@@ -91,6 +94,32 @@ def test_a_slip_is_named(tmp_path, text, word):
     with pytest.raises(ValueError, match=word) as raised:
         load_recipe(str(path))
     assert "slip.toml" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("[train]\nlabel_smoothing = 0.1\n", "label_smoothing"),
+        ("[train]\naverage_decay = 0.9\n", "average_decay"),
+        ("[perturb]\nmixup_alpha = 0.2\n", "perturb"),
+        ("[targets]\nvotes = 0.5\n", "targets"),
+        ('[distill]\nteacher = "linear_ensemble"\n', "has no teacher"),
+    ],
+)
+def test_what_a_ridge_would_pass_over_is_refused(tmp_path, text, word):
+    path = tmp_path / "linear.toml"
+    path.write_text('base = "descriptor_statistics"\n' + text)
+    with pytest.raises(ValueError, match=word):
+        load_recipe(str(path))
+
+
+def test_a_ridge_needs_a_model_with_statistics(tmp_path):
+    path = tmp_path / "linear.toml"
+    path.write_text(
+        'description = ""\ncorpora = ["ravdess"]\n[model]\nname = "crnn"\n[train]\nridge = 1.0\n'
+    )
+    with pytest.raises(ValueError, match="crnn has none"):
+        load_recipe(str(path))
 
 
 def test_switches_are_off_unless_a_recipe_turns_them_on():

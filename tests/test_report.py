@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ser.labels import LABELS
-from train import evaluate, evidence, figures, report, results_page
+from train import evaluate, evidence, pictures, report, results_page
 from train.evaluate import Predictions, metrics_row
 from train.ladder import load_ladder
 from train.recipe import load_recipe
@@ -121,7 +121,7 @@ def write_recipe(results, name, share_right, folds=range(1, 7), **extra):
 
 @pytest.fixture
 def results(tmp_path, monkeypatch):
-    monkeypatch.setattr(figures, "judgement", lambda *_: None)
+    monkeypatch.setattr(pictures, "judgement", lambda *_: None)
     write_recipe(tmp_path, "founding", 0.5, minutes=60.0, n_parameters=900_123)
     write_recipe(tmp_path, "wider", 0.7, minutes=120.0)
     write_recipe(tmp_path, "worse", 0.3, folds=range(1, 3), minutes=20.0)

@@ -75,7 +75,7 @@ def test_a_fitted_head_tells_clips_apart_that_it_never_saw(name):
     model.standardize.fit([clip.numpy() for clip in seen])
     if name == "random_conv":
         model.fit_levels(seen)
-    logits, _ = ridge.fit_head(model, seen, labels, torch.ones(38), ["one"] * 38, strength=0.1)
+    logits, _ = ridge.fit_head(model, seen, labels, torch.ones(38), ["one"] * 38, 0.1, n_plain=38)
     assert logits.shape == (38, 8)
     answers = [int(model(clip[None]).logits.argmax()) for clip in clips[30:]]
     assert answers == [0, 1] * 5
@@ -89,7 +89,7 @@ def test_a_stronger_penalty_gives_smaller_weights():
     model = models.build("functionals", 5, 8)
     sizes = []
     for strength in (0.1, 10.0):
-        ridge.fit_head(model, clips, labels, torch.ones(len(labels)), ["one"] * 40, strength)
+        ridge.fit_head(model, clips, labels, torch.ones(len(labels)), ["one"] * 40, strength, 40)
         sizes.append(model.head.classify.weight.norm())
     assert sizes[1] < 0.5 * sizes[0]
 

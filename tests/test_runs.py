@@ -14,13 +14,13 @@ from safetensors.torch import load_file
 from ser import checkpoint
 from ser.labels import LABELS
 from ser.pipeline import EmotionPipeline
-from train import loop, runs
+from train import cost, loop, runs
 from train.__main__ import main
 from train.corpora import load_corpora
 from train.data import FeatureStore
 from train.embed import embed
 from train.recipe import load_recipe
-from train.splits import Split, make_splits
+from train.splits import make_splits
 
 pytestmark = pytest.mark.usefixtures("workplace")
 
@@ -98,7 +98,7 @@ def test_an_interrupted_run_goes_on_to_the_same_weights(run, tiny, tmp_path, mon
         return train_epoch(trainer, epoch)
 
     monkeypatch.setattr(loop.Trainer, "train_epoch", interrupt_once)
-    monkeypatch.setattr(loop, "estimate_s", lambda *_: 0.0)  # which trains a little, too
+    monkeypatch.setattr(cost, "estimate_s", lambda *_: 0.0)  # which trains a little, too
     arguments = ["fit", "--recipe", tiny, "--output", str(folder)]
     with pytest.raises(KeyboardInterrupt):
         main(arguments)
@@ -165,8 +165,9 @@ def test_test_actors_are_never_touched_by_fit(tiny, tmp_path):
     split = make_splits("emobox-6fold", utterances, 0)[0]
     known = [*split.train, *split.validation]
     store = FeatureStore(known, recipe.features, recipe.augment, 0)
-    hidden = Split(split.protocol, 1, split.train, split.validation, ())
-    assert loop.fit(recipe, hidden, store, tmp_path / "without", 0).temperature > 0
+    with pytest.raises(KeyError):
+        store.clean[split.test[0].stem]
+    assert loop.fit(recipe, split, store, tmp_path / "without", 0).temperature > 0
 
 
 def test_crossval_tests_every_clip_once_a_seed(tiny, tmp_path, no_pictures):

@@ -12,10 +12,9 @@ import pytest
 from ser.labels import LABELS
 from train import splits
 from train.corpora import Utterance, duplicate_groups, load_corpora
-from train.splits import Split, make_splits
+from train.splits import PROTOCOLS, SPEAKER_DEPENDENT, Split, make_splits
 
-PROTOCOLS = ("emobox-6fold", "luna-5fold", "random-70-15-15", "ship-20-4")
-SPEAKERS_APART = ("emobox-6fold", "luna-5fold", "ship-20-4")
+SPEAKERS_APART = sorted(set(PROTOCOLS) - SPEAKER_DEPENDENT)
 
 
 @pytest.fixture(scope="module")

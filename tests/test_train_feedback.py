@@ -15,7 +15,7 @@ from ser.labels import LABELS
 from ser.pipeline import EmotionPipeline
 from train import feedback
 from train.__main__ import main
-from train.corpora import Utterance, load_corpora
+from train.corpora import CORPORA, Utterance, load_corpora
 from train.recipe import load_recipe
 from train.splits import PROTOCOLS, make_splits
 
@@ -57,7 +57,7 @@ def review(*given) -> int:
 
 
 def learnable() -> list[tuple[str, str]]:
-    return sorted((u.emotion, u.speaker) for u in feedback.utterances(feedback.data_root()))
+    return sorted((u.emotion, u.speaker) for u in CORPORA["feedback"](feedback.data_root()))
 
 
 def test_what_joins(shared):
@@ -168,7 +168,30 @@ def test_a_recipe_on_more_corpora_says_so_in_its_name():
     recipe = load_recipe("founding").on_corpora(["ravdess", "feedback"])
     assert recipe.name == "founding+feedback"
     assert recipe.corpora == ("ravdess", "feedback")
-    assert load_recipe("founding").on_corpora(["ravdess"]).name == "founding"
+    assert load_recipe("founding").on_corpora(["ravdess"]) == load_recipe("founding")
+
+
+def test_a_recipe_on_fewer_corpora_says_so_too_and_an_ensemble_passes_it_on():
+    best = load_recipe("best")
+    *rest, last = best.corpora
+    changed = best.on_corpora([*rest, "feedback"])
+    assert changed.name == f"best+feedback-{last}"
+    assert changed.corpora == (*rest, "feedback")
+    for before, after in zip(best.members, changed.members, strict=True):
+        assert set(after.corpora) == set(before.corpora) - {last} | {"feedback"}
+        assert after.name == before.name + "+feedback" + f"-{last}" * (last in before.corpora)
+    student = load_recipe("robust_student").on_corpora(["ravdess"])
+    assert student.name.startswith("robust_student-")
+    with pytest.raises(ValueError, match="learns from ravdess alone"):
+        best.on_corpora(rest[1:])
+
+
+def test_a_song_of_the_corpus_is_named_too(tmp_path, speech):
+    folder = tmp_path / "ravdess_song" / "Actor_07"
+    folder.mkdir(parents=True)
+    soundfile.write(folder / "03-02-05-01-01-01-07.wav", speech, SAMPLE_RATE)
+    assert feedback.find_twin(speech, tmp_path) == "03-02-05-01-01-01-07"
+    assert feedback.find_twin(speech[::-1], tmp_path) is None
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

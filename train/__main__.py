@@ -65,7 +65,8 @@ def _fit(options: argparse.Namespace) -> None:
 
 def _crossval(options: argparse.Namespace) -> None:
     from train import runs
-    from train.crossval import N_WORKERS, crossval
+    from train.cores import N_WORKERS
+    from train.crossval import crossval
     from train.evidence import RESULTS
 
     rows = crossval(
@@ -341,7 +342,7 @@ def _add_recipe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--corpora", help="train on these, comma-separated, instead of the recipe's own"
     )
-    parser.add_argument("--protocol", default="emobox-6fold", help="a name in train/splits.py")
+    parser.add_argument("--protocol", default=checkpoint.PRIMARY, help="a name in train/splits.py")
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ FIGURES = {"ua": ("recall", "UA"), "wa": ("accuracy", "WA"), "macro_f1": ("f1", 
 def model_card(
     repo: str, loaded: Checkpoint, rows: Sequence[dict], pictures: Sequence[str]
 ) -> ModelCard:
-    """Write the card of a checkpoint from its figures; nothing in it is typed by hand.
+    """Write the card of a checkpoint from its figures, none of which is typed by hand.
 
     `pictures`: which of `PICTURES` lie beside it.
     """

@@ -1,6 +1,5 @@
 """One set of weights on corpora that it never heard: other people, sentences, rooms, languages."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import numpy as np
 from ser.checkpoint import METRICS_NAME, CheckpointConfig
 from ser.labels import LABELS
 from ser.pipeline import EmotionPipeline
-from train import evaluate, metrics
+from train import evaluate, evidence, metrics
 from train.corpora import Utterance, data_sha256, load_corpora
 from train.evaluate import Predictions, predict_all
 from train.evidence import RESULTS
@@ -41,7 +40,7 @@ def cross_corpus(
         judged = predict_all(pipeline, clips, training["fold"], training["seed"])
         rows.append(_row(pipeline, name, judged, data_sha256(clips)))
     path = results / training["recipe"] / CROSS_CORPUS / METRICS_NAME
-    kept = json.loads(path.read_text()) if path.exists() else []
+    kept = evidence.read_rows(path.parent) if path.exists() else []
     kept = [
         row
         for row in kept

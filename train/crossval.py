@@ -1,6 +1,5 @@
 """A recipe on all folds and seeds of a protocol, several trainings at a time."""
 
-import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from itertools import repeat
@@ -11,16 +10,17 @@ from tqdm import tqdm
 
 from ser import checkpoint
 from ser.process import one_thread
-from train import evidence
+from train import cost, evidence
+from train.cores import N_WORKERS
 from train.corpora import Utterance, data_sha256, load_corpora
-from train.data import N_WORKERS, FeatureStore
+from train.data import FeatureStore
 from train.distill import Teacher
 from train.evaluate import Predictions, metrics_row
 from train.finished import PREDICTIONS_NAME
 from train.folders import rehearsal_folder, run_folder
 from train.pretrain import Pretraining
 from train.recipe import Recipe
-from train.runs import announce_cost, fit_run, rehearse, without_refit
+from train.runs import fit_run, rehearse, without_refit
 from train.splits import SPEAKER_DEPENDENT, make_splits
 
 
@@ -47,8 +47,8 @@ def crossval(
         recipe = without_refit(recipe)
     if screening:
         seeds = seeds[:1]
-    for member in _fitted_before(recipe):
-        crossval(member, protocol, seeds, folds, runs, results, n_jobs, screening)
+    for earlier in _fitted_before(recipe):
+        crossval(earlier, protocol, seeds, folds, runs, results, n_jobs, screening)
     utterances = load_corpora(recipe.corpora)
     jobs = []
     for seed in seeds:
@@ -59,7 +59,7 @@ def crossval(
         store = FeatureStore(utterances, recipe.features, recipe.augment, seed)
         if seed == seeds[0]:
             n_runs = len(jobs) * (1 if screening else len(seeds) + recipe.train.refit)
-            announce_cost(recipe, splits[0], store, n_runs, n_jobs)
+            cost.announce(recipe, splits[0], store, n_runs, n_jobs)
         del store
     base = runs / recipe.name / protocol
     folders = [run_folder(base, fold, seed) for fold, seed in jobs]
@@ -147,7 +147,7 @@ def _collect(
     """
     data = data_sha256(utterances)
     who = {u.stem: u for u in utterances}
-    trained = [json.loads((f / checkpoint.METRICS_NAME).read_text())[-1] for f in folders]
+    trained = [evidence.read_rows(folder)[-1] for folder in folders]
     folds = [row["per_fold"][0]["fold"] for row in trained]
     name = evidence.protocol_name(protocol, folds, n_folds)
     rows, judged = [], {}

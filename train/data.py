@@ -5,30 +5,23 @@ import json
 import os
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
 from dataclasses import asdict
-from functools import partial
 from itertools import pairwise
-from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from ser.audio import load_audio
 from ser.features import FeatureConfig, extract, read_frames
-from ser.process import one_thread
 from train import augment
 from train.augment import AugmentConfig
+from train.cores import on_all_cores
 from train.corpora import Utterance, content_hash
 from train.perturb import PerturbConfig, draw_frames, mixup, perturb
 from train.targets import Targets
 
-N_WORKERS = os.cpu_count() or 1
-CLIPS_WORTH_PROCESSES = 500  # starting processes takes seconds
 BATCHES_PER_BUCKET = 8
 JUDGED_AT_ONCE = 32
 
@@ -163,13 +156,8 @@ def _compute(
 ) -> None:
     what = "features" if augmentation is None else f"{augmentation.copies} augmented copies"
     jobs = [(u, features, augmentation, seed) for u in utterances]
-    with ExitStack() as stack:
-        run = map
-        if len(jobs) >= CLIPS_WORTH_PROCESSES:
-            pool = ProcessPoolExecutor(N_WORKERS, get_context("spawn"), initializer=one_thread)
-            run = partial(stack.enter_context(pool).map, chunksize=8)
-        done = tqdm(run(_clip_features, jobs), f"{what} of each clip", len(jobs))
-        kept = [array for clip in done for array in clip]
+    done = on_all_cores(_clip_features, jobs, f"{what} of each clip")
+    kept = [array for clip in done for array in clip]
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     with part.open("wb") as file:

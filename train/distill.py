@@ -26,7 +26,7 @@ class Teacher:
         self.recipe = load_recipe(student.distill.teacher)
 
     def answers(
-        self, run: Path, utterances: Sequence[Utterance], whole: Sequence[Utterance] | None = None
+        self, run: Path, utterances: Sequence[Utterance], whole: Sequence[Utterance]
     ) -> Mapping[str, torch.Tensor]:
         """Of each clip that the weights in `run` are asked about, by stem: probabilities (8,).
 
@@ -37,19 +37,15 @@ class Teacher:
         asked = self.student.distill.corpora or self.student.corpora
         unheard = _load_unheard(run) if self.student.distill.cross_fitted else {}
         clips = [u for u in utterances if u.corpus in asked]
-        kept = [u for u in whole or utterances if u.corpus in asked]
+        kept = [u for u in whole if u.corpus in asked]
         others = [u for u in clips if u.stem not in unheard]
         teacher = checkpoint.load(run)
-        parts, shares = [], []
-        for model, config, share in teacher.members:
+        parts = []
+        for model, config, _ in teacher.members:
             store = FeatureStore(kept, config.features, AugmentConfig(), 0)
             features = [torch.from_numpy(store.clean[u.stem][0]) for u in others]
-            logits = _logits(model, features)
-            parts.append((logits / config.temperature).softmax(dim=1))
-            shares.append(share)
-        total = parts[0]
-        if teacher.config.members:
-            total = _averaged(parts, shares, teacher.config.temperature)
+            parts.append((_logits(model, features) / config.temperature).softmax(dim=1))
+        total = teacher.joined(parts)
         answers = dict(zip((u.stem for u in others), total, strict=True))
         return answers | {u.stem: unheard[u.stem] for u in clips if u.stem in unheard}
 
@@ -92,16 +88,7 @@ def join_unheard(run: Path, clips: Sequence[Utterance], folders: Sequence[Path])
     answers = [_load_unheard(folder) for folder in folders]
     if all(u.stem in of_member for of_member in answers for u in clips):
         parts = [torch.stack([of_member[u.stem] for u in clips]) for of_member in answers]
-        config = checkpoint.load(run).config
-        save_unheard(run, clips, _averaged(parts, config.shares, config.temperature))
-
-
-def _averaged(
-    parts: Sequence[torch.Tensor], shares: Sequence[float], temperature: float
-) -> torch.Tensor:
-    """Probabilities (n, 8) of an ensemble from those of its members."""
-    total = sum(share * part for share, part in zip(shares, parts, strict=True)) / sum(shares)
-    return (total.log() / temperature).softmax(dim=1)
+        save_unheard(run, clips, checkpoint.load(run).joined(parts))
 
 
 @torch.inference_mode()

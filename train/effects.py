@@ -62,8 +62,7 @@ def tilt(waveform: np.ndarray, db_per_octave: float) -> np.ndarray:
     hz = np.fft.rfftfreq(2 * len(waveform), 1 / SAMPLE_RATE)
     octaves = np.log2(np.maximum(hz, TILT_LOWEST_HZ) / TILT_PIVOT_HZ)
     tilted = np.fft.irfft(spectrum * 10 ** (db_per_octave * octaves / 20))[: len(waveform)]
-    before, after = (np.sqrt(np.mean(np.square(x))) for x in (waveform.astype(np.float64), tilted))
-    return (tilted * (before / after if after > 0 else 1.0)).astype(np.float32)
+    return _as_loud(tilted, waveform)
 
 
 def telephone(waveform: np.ndarray) -> np.ndarray:
@@ -76,7 +75,7 @@ def telephone(waveform: np.ndarray) -> np.ndarray:
     decoded = 2 * code / MU - 1
     heard = np.sign(decoded) * np.expm1(np.abs(decoded) * np.log1p(MU)) / MU
     back = soxr.resample(heard, TELEPHONE_RATE, SAMPLE_RATE)
-    return np.pad(back, (0, max(0, len(waveform) - len(back))))[: len(waveform)].astype(np.float32)
+    return _as_long(back, waveform).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -120,8 +119,7 @@ def reverberate(waveform: np.ndarray, room: Room) -> np.ndarray:
     delay = pyroomacoustics.constants.get("frac_delay_length") // 2
     direct = delay + round(way_m / pyroomacoustics.constants.get("c") * SAMPLE_RATE)
     heard = fftconvolve(waveform.astype(np.float64), response)[direct : direct + len(waveform)]
-    before, after = (np.sqrt(np.mean(np.square(x, dtype=np.float64))) for x in (waveform, heard))
-    return (heard * (before / after if after > 0 else 1.0)).astype(np.float32)
+    return _as_loud(heard, waveform)
 
 
 def lossy(waveform: np.ndarray, codec: str, compression: float) -> np.ndarray:
@@ -141,4 +139,15 @@ def lossy(waveform: np.ndarray, codec: str, compression: float) -> np.ndarray:
     )
     file.seek(0)
     decoded, _ = soundfile.read(file, dtype="float32")
-    return np.pad(decoded, (0, max(0, len(waveform) - len(decoded))))[: len(waveform)]
+    return _as_long(decoded, waveform)
+
+
+def _as_loud(changed: np.ndarray, waveform: np.ndarray) -> np.ndarray:
+    """Give it the RMS of the waveform that it was."""
+    before, after = (np.sqrt(np.mean(np.square(x, dtype=np.float64))) for x in (waveform, changed))
+    return (changed * (before / after if after > 0 else 1.0)).astype(np.float32)
+
+
+def _as_long(changed: np.ndarray, waveform: np.ndarray) -> np.ndarray:
+    """Cut it or fill it up with silence to the length of the waveform that it was."""
+    return np.pad(changed, (0, max(0, len(waveform) - len(changed))))[: len(waveform)]

@@ -143,21 +143,23 @@ def metrics_row(
     UA, WA and macro-F1 are means over folds and seeds. ECE, its floor and the coverage are pooled
     over the folds of a seed, then averaged: the seeds judge the same clips and are no more of
     them. NLL, Brier score, the tables and the interval (95 %, bootstrap over speakers) are pooled
-    over both. `scope` is `these-weights` or `recipe-crossval`; `part` says which clips were judged.
+    over both. `ua_std_seeds` is None where the seeds judged other folds, as those of rehearsals
+    may, each of which keeps the seed that it began with. `scope` is `these-weights` or
+    `recipe-crossval`; `part` says which clips were judged.
     """
     if scope not in ("these-weights", "recipe-crossval"):
         raise ValueError(f"scope is these-weights or recipe-crossval, not {scope!r}.")
     per_fold = []
-    for seed in np.unique(p.seeds):
-        for fold in np.unique(p.folds):
-            chosen = p.only((p.seeds == seed) & (p.folds == fold))
-            per_fold.append(
-                {"seed": int(seed), "fold": int(fold), "n": len(chosen.labels), **scores(chosen)}
-            )
-    by_seed = [
-        np.mean([row["ua"] for row in per_fold if row["seed"] == seed])
-        for seed in np.unique(p.seeds)
-    ]
+    for seed, fold in np.unique(np.stack([p.seeds, p.folds], axis=1), axis=0):
+        chosen = p.only((p.seeds == seed) & (p.folds == fold))
+        per_fold.append(
+            {"seed": int(seed), "fold": int(fold), "n": len(chosen.labels), **scores(chosen)}
+        )
+    by_seed: dict[int, dict[int, float]] = {}
+    for row in per_fold:
+        by_seed.setdefault(row["seed"], {})[row["fold"]] = row["ua"]
+    comparable = len(by_seed) > 1 and len({tuple(folds) for folds in by_seed.values()}) == 1
+    seed_means = [np.mean(list(folds.values())) for folds in by_seed.values()]
     pooled = scores(p)
     mean = {k: float(np.mean([row[k] for row in per_fold])) for k in ("ua", "wa", "macro_f1")}
     groups = {"per_speaker": p.speakers, "per_sex": p.sexes}
@@ -175,7 +177,7 @@ def metrics_row(
         "ci95": [
             round(x, 5) for x in metrics.bootstrap_ci95(p.labels, p.probabilities, p.speakers)
         ],
-        "ua_std_seeds": round(float(np.std(by_seed, ddof=1)), 5) if len(by_seed) > 1 else None,
+        "ua_std_seeds": round(float(np.std(seed_means, ddof=1)), 5) if comparable else None,
         **calibration(p),
         **{k: pooled[k] for k in ("nll", "brier")},
         "per_fold": per_fold,

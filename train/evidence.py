@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ser.checkpoint import METRICS_NAME
-from train import evaluate, figures, metrics
+from train import evaluate, metrics, pictures
 from train.evaluate import Predictions
 
 RESULTS = Path(__file__).parent.parent / "results"
@@ -58,16 +58,19 @@ def quotable(own: Sequence[dict], recipe: Path, revision: str) -> list[dict]:
     very weights on another corpus. Where both tell of the same, the folder knows better: `own` may
     be what an earlier call gave.
     """
-    committed = [row for path in sorted(recipe.glob("*/metrics.json")) for row in _rows(path)]
-    known = [
-        row
-        for row in committed
-        if row.get("weights", revision) == revision
-        and "folds" not in row
-        and not row["protocol"].startswith(SCREENING)
-    ]
+    known = [row for row in whole_rows(recipe) if row.get("weights", revision) == revision]
     told = ("scope", "protocol", "part", "tested_on")
     return list({tuple(row.get(k) for k in told): row for row in [*own, *known]}.values())
+
+
+def whole_rows(recipe: Path) -> list[dict]:
+    """Rows of results/RECIPE about all folds of a protocol, or about other corpora."""
+    return [
+        row
+        for path in sorted(recipe.glob(f"*/{METRICS_NAME}"))
+        for row in read_rows(path.parent)
+        if "folds" not in row and not row["protocol"].startswith(SCREENING)
+    ]
 
 
 def write(folder: Path, rows: Sequence[dict], judged: Mapping[str, Predictions]) -> None:
@@ -82,7 +85,7 @@ def write(folder: Path, rows: Sequence[dict], judged: Mapping[str, Predictions])
 def draw(folder: Path, row: dict, p: Predictions) -> None:
     """Write the pictures of a row's predictions."""
     title = f"{row['recipe']}, {row['protocol']}, {row['part']}: UA {100 * row['ua']:.1f} %"
-    figures.judgement(p.labels, p.probabilities, title, folder)
+    pictures.judgement(p.labels, p.probabilities, title, folder)
 
 
 def recount(folder: Path) -> list[dict]:
@@ -108,10 +111,6 @@ def read_rows(folder: Path) -> list[dict]:
     path = folder / METRICS_NAME
     if not path.is_file():
         raise ValueError(f"{folder} holds no {METRICS_NAME}: run `python -m train crossval`.")
-    return _rows(path)
-
-
-def _rows(path: Path) -> list[dict]:
     return json.loads(path.read_text())
 
 

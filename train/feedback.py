@@ -25,6 +25,7 @@ from train.data import cache_root
 
 MIN_SPEECH_S = 1.0
 SPEECH_PROBABILITY = 0.5
+TWIN_CORPORA = ("ravdess", "ravdess-song")  # of the actors whom the protocols test
 TWIN_SAMPLES = 32  # by which the length of a re-encoded copy may differ
 TWIN_CORRELATION = 0.99
 REVIEWS = "reviews.jsonl"
@@ -63,13 +64,12 @@ def fetch(repo: str) -> Path:
     return folder
 
 
-def utterances(root: Path) -> list[Utterance]:
-    """Recordings that may be learnt from, one speaker a visit.
+def utterances(folder: Path) -> list[Utterance]:
+    """Recordings in `feedback/` that may be learnt from, one speaker a visit.
 
     Those with a visitor's label that a maintainer has accepted or corrected, and with a second of
     speech at least.
     """
-    folder = root / "feedback"
     reviews = {r["file_name"]: r for r in _reviews(folder)}
     found = []
     for row in _rows(folder):
@@ -137,14 +137,13 @@ def _ask_until_decided(ask: Callable[[str], str], play_again: Callable[[], None]
 
 
 def find_twin(waveform: np.ndarray, root: Path) -> str | None:
-    """Name the RAVDESS clip that a recording is a copy of, so that no test actor is learnt.
+    """Name the clip of an actor who tests that a recording is a copy of, so that none is learnt.
 
     Whoever shares a clip of the corpus shares it re-encoded, so bytes cannot tell.
     """
-    for utterance in CORPORA["ravdess"](root):
-        n_frames = soundfile.info(utterance.path).frames
-        rate = soundfile.info(utterance.path).samplerate
-        if abs(n_frames * SAMPLE_RATE / rate - len(waveform)) > TWIN_SAMPLES:
+    for utterance in [u for corpus in TWIN_CORPORA for u in CORPORA[corpus](root)]:
+        info = soundfile.info(utterance.path)
+        if abs(info.frames * SAMPLE_RATE / info.samplerate - len(waveform)) > TWIN_SAMPLES:
             continue
         other = load_audio(utterance.path)
         n = min(len(other), len(waveform))
@@ -164,7 +163,7 @@ def speech_s(waveform: np.ndarray) -> float:
 
 
 def _folder() -> Path:
-    return data_root() / "feedback"
+    return CORPORA["feedback"].folder(data_root())
 
 
 def _reviews(folder: Path) -> list[dict]:

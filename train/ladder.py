@@ -16,6 +16,7 @@ import numpy as np
 
 from ser.checkpoint import METRICS_NAME
 from train import evidence, tables
+from train.corpora import CORPORA
 from train.recipe import load_recipe
 from train.splits import PRIMARY
 
@@ -196,7 +197,7 @@ def single_lines(results: Path, ladder: Ladder) -> list[str]:
         cells.append(
             [
                 folder.parent.name,
-                load_recipe(folder.parent.name).description,
+                _description(rows["test"]),
                 tables.percent(rows["validation"]["ua"]),
                 tables.ua(rows["test"]),
                 len(rows["test"]["seeds"]),
@@ -205,6 +206,14 @@ def single_lines(results: Path, ladder: Ladder) -> list[str]:
         )
     header = ["recipe", "what it is", "validation UA, %", "test UA, % (95 % interval)", "seeds"]
     return tables.markdown([*header, "minutes a training"], cells) if cells else []
+
+
+def _description(row: dict) -> str:
+    """The recipe's own words, or the corpora where it is one on other corpora, without a file."""
+    try:
+        return load_recipe(row["recipe"]).description
+    except ValueError:
+        return f"Trained on {', '.join(CORPORA[name].title for name in row['corpora'])}."
 
 
 def opened_lines(results: Path, ladder: Ladder) -> list[str]:

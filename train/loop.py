@@ -3,7 +3,7 @@
 import csv
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from tqdm import tqdm
 from ser.labels import N_LABELS
 from train import ridge
 from train.corpora import Utterance
-from train.data import FeatureStore, sample
+from train.data import FeatureStore
 from train.recipe import Recipe, TrainConfig
 from train.splits import Split
 from train.trainer import Trainer, predict
@@ -101,6 +101,8 @@ def fit(
 def _fit_at_once(trainer: Trainer, split: Split, run: Path, choices: Choices | None) -> Fitted:
     """Fit the linear head in closed form: one "epoch"."""
     start = time.perf_counter()
+    if more := trainer.space.classes[N_LABELS:]:
+        raise ValueError(f"A ridge learns the eight emotions alone, not {', '.join(more)}.")
     model, labels = trainer.learner.model, trainer.targets.classes
     clips = [torch.from_numpy(trainer.store.clean[u.stem][0]).float() for u in split.train]
     if hasattr(model, "fit_levels"):
@@ -136,22 +138,6 @@ def _temperature(trainer: Trainer, utterances: Sequence[Utterance]) -> float:
     logits, targets = predict(trainer.judged, utterances, trainer.space, trainer.store)
     shipped = targets.classes < N_LABELS
     return fit_temperature(logits[shipped, :N_LABELS], targets.classes[shipped])
-
-
-def estimate_s(recipe: Recipe, split: Split, store: FeatureStore) -> float:
-    """Seconds that one epoch will take, from timing two batches on a throwaway model."""
-    n_clips = len(sample(split.train, recipe.train.sampling, np.random.default_rng(0)))
-    clips = split.train[: 2 * recipe.train.batch_size]
-    whole = replace(recipe, train=replace(recipe.train, sampling={}))
-    if recipe.train.ridge:
-        return 0.0
-    trainer = Trainer(whole, clips, store, 0)
-    for _ in range(2):  # the first time also warms up
-        start = time.perf_counter()
-        trainer.train_epoch(0)
-        seconds = time.perf_counter() - start
-    n_steps = n_clips + len(split.validation) / 3  # a forward pass is a third of a step
-    return seconds * n_steps / len(clips)
 
 
 def fit_temperature(logits: torch.Tensor, targets: torch.Tensor) -> float:

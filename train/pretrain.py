@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from ser import checkpoint, models
 from ser.checkpoint import CheckpointConfig
 from ser.labels import N_LABELS
-from train import loop
+from train import cost, loop
 from train.corpora import Utterance, data_sha256, load_corpora
 from train.data import FeatureStore
 from train.folders import claim, is_claimed, pretraining_folder
@@ -100,7 +100,9 @@ class Pretraining:
         claim(run, self.recipe, self.split, seed, self.data)
         if self.is_fitted(seed, runs):
             return run
-        fitted = loop.fit(self.recipe, self.split, self.store(seed), run, seed)
+        store = self.store(seed)
+        cost.announce(self.recipe, self.split, store)
+        fitted = loop.fit(self.recipe, self.split, store, run, seed)
         config = CheckpointConfig(
             model_name=self.recipe.model_name,
             model_args=self.recipe.model_args,

@@ -16,7 +16,7 @@ from huggingface_hub import (
 from huggingface_hub.errors import EntryNotFoundError, RepositoryNotFoundError
 
 from ser import checkpoint
-from ser.checkpoint import CONFIG_NAME, METRICS_NAME, WEIGHTS_NAME
+from ser.checkpoint import CONFIG_NAME, METRICS_NAME, WEIGHTS_NAME, expected_row
 from ser.hub_errors import HUB_ERRORS, explain
 from ser.pipeline import EmotionPipeline
 from train.card import PICTURES, model_card
@@ -24,8 +24,6 @@ from train.evidence import RESULTS
 from train.finished import load_run, quotable_rows
 from train.licences import check_may_be_handed_on
 from train.splits import PRIMARY
-
-COMPARED = {"scope": "recipe-crossval", "protocol": PRIMARY, "part": "test"}
 
 
 class PublishError(RuntimeError):
@@ -104,8 +102,8 @@ class Run:
 
 def primary_ua(rows: list[dict]) -> float | None:
     """UA on the primary protocol, cross-validated; None where it was not measured."""
-    found = [row["ua"] for row in rows if row.items() >= COMPARED.items()]
-    return found[0] if found else None
+    row = expected_row(rows)
+    return row["ua"] if row else None
 
 
 def _head(api: HfApi, repo: str) -> str | None:

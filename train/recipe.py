@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ser import models
 from ser.checkpoint import ENSEMBLE, check_stretches
 from ser.features import FeatureConfig
 from ser.labels import LABELS
@@ -81,6 +82,17 @@ class TrainConfig:
         )
         if self.warmup_epochs and self.schedule == "plateau":
             raise ValueError("warmup_epochs needs the schedule cosine or onecycle")
+        if self.ridge and (
+            self.average_decay
+            or self.class_weights
+            or self.sampling
+            or self.label_smoothing
+            or self.focal_gamma
+        ):
+            raise ValueError(
+                "a ridge is fitted at once: average_decay, class_weights, sampling, "
+                "label_smoothing and focal_gamma are not for it"
+            )
         if unknown := set(self.class_weights) - set(LABELS):
             raise ValueError(f"class weights for unknown emotions {sorted(unknown)}")
         if any(not isinstance(s, int | float) or s < 0 for s in self.sampling.values()):
@@ -168,10 +180,26 @@ class Recipe:
     shares: tuple[float, ...] = ()
 
     def on_corpora(self, corpora: Sequence[str]) -> "Recipe":
-        """Return the same recipe trained on other corpora, under a name that says so."""
-        more = "+".join(c for c in corpora if c not in self.corpora)
-        name = f"{self.name}+{more}" if more else self.name
-        return replace(self, name=name, corpora=tuple(corpora))
+        """Return the same recipe trained on other corpora, under a name that says so.
+
+        The members of an ensemble gain and lose the same corpora as it does. Raises ValueError
+        where that leaves one of them nothing to learn from.
+        """
+        gained = [c for c in corpora if c not in self.corpora]
+        return self._changed(gained, [c for c in self.corpora if c not in corpora])
+
+    def _changed(self, gained: Sequence[str], lost: Sequence[str]) -> "Recipe":
+        lost = [c for c in lost if c in self.corpora]
+        gained = [c for c in gained if c not in self.corpora]
+        corpora = tuple(c for c in self.corpora if c not in lost) + tuple(gained)
+        if not corpora:
+            raise ValueError(f"{self.name} learns from {', '.join(lost)} alone")
+        return replace(
+            self,
+            name=self.name + "".join(f"+{c}" for c in gained) + "".join(f"-{c}" for c in lost),
+            corpora=corpora,
+            members=tuple(member._changed(gained, lost) for member in self.members),
+        )
 
 
 TABLES = {
@@ -213,6 +241,9 @@ def load_recipe(name: str) -> Recipe:
         for what in (recipe.train.sampling, recipe.distill.corpora):
             if unknown := set(what) - set(recipe.corpora):
                 raise ValueError(f"{sorted(unknown)} are not among the recipe's corpora")
+        models.check(recipe.model_name, recipe.model_args)
+        if recipe.train.ridge:
+            _check_ridge(recipe)
         if recipe.distill.teacher:
             _check_teacher(recipe)
         return recipe
@@ -220,6 +251,16 @@ def load_recipe(name: str) -> Recipe:
         raise ValueError(f"{path}: {error} is missing.") from error
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def _check_ridge(recipe: Recipe) -> None:
+    """ValueError for what a fit in closed form would pass over."""
+    if not hasattr(models.MODELS[recipe.model_name], "statistics"):
+        raise ValueError(f"a ridge needs a model with statistics, and {recipe.model_name} has none")
+    if recipe.perturb != PerturbConfig() or recipe.targets != TargetConfig():
+        raise ValueError("a ridge is fitted at once: [perturb] and [targets] are not for it")
+    if recipe.distill.teacher:
+        raise ValueError("a ridge learns labels alone: it has no teacher")
 
 
 def _check_teacher(student: Recipe) -> None:

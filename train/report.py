@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from train import tables
+from train import evidence, tables
 from train.evidence import RESULTS
 from train.ladder import FOUNDING, load_ladder
 from train.results_page import cross_corpus_lines, cross_corpus_rows, figure_lines, page_lines
@@ -48,9 +48,8 @@ def results_lines() -> list[str]:
     crossvals = [
         row
         for recipe in chosen
-        for path in sorted((RESULTS / recipe).glob("*/metrics.json"))
-        for row in json.loads(path.read_text())
-        if row["scope"] == "recipe-crossval" and "folds" not in row
+        for row in evidence.whole_rows(RESULTS / recipe)
+        if row["scope"] == "recipe-crossval"
     ]
     elsewhere = cross_corpus_lines(cross_corpus_rows(RESULTS, chosen))
     return [

@@ -43,7 +43,8 @@ the standard deviation over seeds. What was tried and did not help is in
   comparable to the founding report only, and 10 to 20 points too high for a new voice.
 - `ship-24`: all actors train, for as many epochs as the folds of `emobox-6fold` chose: the embedded
   default. None is left to test it, so what to expect of it is its recipe's `emobox-6fold`.
-- `ship-20-4`: the same with twenty actors, while four stop the training: the founding weights.
+- `ship-20-4`: twenty actors train and four say when to stop: the founding weights. For them, too,
+  `emobox-6fold` says what to expect.
 - `cross-corpus`: all clips of a corpus that the weights never heard: other people, sentences,
   rooms, often another language. That is nearest to what a visitor sends.
 - A name that ends in `-folds-1-2` is about these folds alone, and is never the protocol's figure.
@@ -128,11 +129,9 @@ def _other_lines(results: Path) -> list[str]:
     """Whole protocols beside the primary one."""
     rows = [
         row
-        for path in sorted(results.glob("*/*/metrics.json"))
-        for row in evidence.read_rows(path.parent)
+        for recipe in sorted(results.iterdir())
+        for row in evidence.whole_rows(recipe)
         if row["protocol"] not in (PRIMARY, CROSS_CORPUS)
-        and "folds" not in row
-        and not row["protocol"].startswith(evidence.SCREENING)
     ]
     return figure_lines(rows) if rows else []
 

@@ -23,16 +23,16 @@ def fit_head(
     shares: torch.Tensor,
     groups: Sequence[str],
     strength: float,
-    n_plain: int | None = None,
+    n_plain: int,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Set `model.head` to the ridge classifier of the clips' statistics.
 
     `clips` are features (n_frames, n_features), `labels` (n,) class indices, `shares` (n,) how much
     each clip counts among those of its class, `groups` (n,) the speakers. Every class counts the
     same; `strength` is the penalty divided by the number of statistics, which are standardised, so
-    that it means the same for few and for many. They are standardised on the first `n_plain` clips
-    (all when None), before any augmented ones: else what noise and telephones spread would count
-    for little in clips without them.
+    that it means the same for few and for many. They are standardised on the first `n_plain` clips,
+    before any augmented ones: else what noise and telephones spread would count for little in
+    clips without them.
 
     Returns the clips' logits (n, 8), and those that each would get were its speaker not learnt.
     """

@@ -43,7 +43,8 @@ def robustness(run: Path, results: Path = RESULTS) -> list[dict]:
     `run` is a run folder, or the folder of a cross-validation, whose folds of seed 0 are pooled.
     A run without test clips is asked about its validation clips. Writes robustness.json into
     `results/RECIPE/PROTOCOL`: a row a condition, with the share of answers that stay, and the UA
-    before, after and changed (95 % interval over speakers). ValueError where there is no run.
+    before, after and changed (95 % interval over speakers). ValueError where there is no run, or
+    where it has learned from everybody.
     """
     judged: dict[str, list[Predictions]] = {}
     about, folds, clips = {}, [], []
@@ -52,7 +53,9 @@ def robustness(run: Path, results: Path = RESULTS) -> list[dict]:
         training = pipeline.checkpoint.config.training
         splits = _splits(training)
         split = choose_fold(splits, training["fold"])
-        part = "test" if split.test else "validation"
+        part = next((p for p in ("test", "validation") if training[f"{p}_speakers"]), None)
+        if part is None:
+            raise ValueError(f"{folder} has learned from all speakers: nobody is left to judge.")
         for condition, predictions in _judge(pipeline, split, part, training["seed"]).items():
             judged.setdefault(condition, []).append(predictions)
         folds.append(split.fold)

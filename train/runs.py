@@ -10,8 +10,6 @@ rehearsal, fold-K-rehearsal/, on the validation speakers. The runs then learn th
 their validation predictions are the rehearsal's.
 """
 
-import json
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +21,7 @@ from torch import nn
 from ser import checkpoint
 from ser.checkpoint import CheckpointConfig
 from ser.pipeline import EmotionPipeline
-from train import distill, figures, loop
+from train import cost, distill, evidence, loop, pictures
 from train.corpora import Utterance, content_hash, data_sha256, load_corpora
 from train.data import FeatureStore
 from train.evaluate import Predictions, git_commit, predict_all
@@ -119,8 +117,8 @@ def _fit_split(
     base = runs or RUNS
     if recipe.members:
         folders = [
-            _fit_member(m, split, seed, base / m.name / split.protocol, base, rehearsing)
-            for m in recipe.members
+            _fit_earlier(member, split, seed, base, announce, rehearsing)
+            for member in recipe.members
         ]
         return _join(recipe, split, seed, run, utterances, folders, rehearsals)
     start, taught_by, more = None, None, {}
@@ -131,15 +129,14 @@ def _fit_split(
         more["pretrained"] = content_hash(start / checkpoint.WEIGHTS_NAME)
     if recipe.distill.teacher:
         teacher = distill.Teacher(recipe)
-        home = base / teacher.recipe.name / split.protocol
-        taught_by = _fit_member(teacher.recipe, split, seed, home, base, rehearsing)
+        taught_by = _fit_earlier(teacher.recipe, split, seed, base, announce, rehearsing)
         more["teacher"] = content_hash(taught_by / checkpoint.WEIGHTS_NAME)
     claim(run, recipe, split, seed, data_sha256(utterances), **more)
     if (run / checkpoint.METRICS_NAME).exists():
-        return json.loads((run / checkpoint.METRICS_NAME).read_text())
+        return evidence.read_rows(run)
     store = FeatureStore(utterances, recipe.features, recipe.augment, seed)
     if announce:
-        announce_cost(recipe, split, store)
+        cost.announce(recipe, split, store)
     choices, said = _take_over(rehearsals, run) if rehearsals else (None, {})
     if start:
         said["pretraining"] = {
@@ -170,20 +167,21 @@ def _fit_split(
     _save(run, fitted.model, config)
     if fitted.unheard is not None:
         distill.save_unheard(run, split.train, fitted.unheard)
-    figures.training_history(fitted.history, run / "training_history.png")
+    pictures.training_history(fitted.history, run / "training_history.png")
     return evaluate_run(run)
 
 
-def _fit_member(
-    member: Recipe, split: Split, seed: int, home: Path, runs: Path, rehearsing: bool
+def _fit_earlier(
+    recipe: Recipe, split: Split, seed: int, runs: Path, announce: bool, rehearsing: bool
 ) -> Path:
-    """Fit a member of an ensemble as by itself; returns its folder."""
+    """Fit a member of an ensemble, or a teacher, as by itself; returns its folder."""
+    home = runs / recipe.name / split.protocol
     if rehearsing:
         run = rehearsal_folder(home, split.fold)
-        rehearse(member, split.protocol, split.fold, seed, run, runs=runs)
+        rehearse(recipe, split.protocol, split.fold, seed, run, announce, runs)
     else:
         run = run_folder(home, split.fold, seed)
-        fit_run(member, split.protocol, split.fold, seed, run, runs=runs)
+        fit_run(recipe, split.protocol, split.fold, seed, run, announce, runs)
     return run
 
 
@@ -203,7 +201,7 @@ def _join(
     weights = [content_hash(folder / checkpoint.WEIGHTS_NAME) for folder in folders]
     claim(run, recipe, split, seed, data_sha256(utterances), members=" ".join(weights))
     if (run / checkpoint.METRICS_NAME).exists():
-        return json.loads((run / checkpoint.METRICS_NAME).read_text())
+        return evidence.read_rows(run)
     loaded = [checkpoint.load(folder) for folder in folders]
     choices, said = _take_over(rehearsals, run) if rehearsals else (None, {})
     trained = [one.config.training for one in loaded]
@@ -293,18 +291,3 @@ def _temperature(answers: Sequence[Predictions], used: Sequence[float]) -> float
 def _public_speakers(utterances: Sequence[Utterance]) -> list[str]:
     """Speaker ids as a published config.json may hold them: visitors are one anonymous name."""
     return sorted({"feedback" if u.corpus == "feedback" else u.speaker for u in utterances})
-
-
-def announce_cost(
-    recipe: Recipe, split: Split, store: FeatureStore, n_runs: int = 1, n_jobs: int = 1
-) -> None:
-    """Print what is about to be trained and how long that may take."""
-    epoch_s = loop.estimate_s(recipe, split, store)
-    at_most_h = epoch_s * recipe.train.max_epochs * n_runs / n_jobs / 3600
-    print(
-        f"{recipe.name} on {split.protocol}: {n_runs} run(s) of {len(split.train)} training clips, "
-        f"about {epoch_s:.0f} s an epoch, at most {recipe.train.max_epochs} epochs: "
-        f"{at_most_h:.1f} h at the most with {n_jobs} at a time.",
-        file=sys.stderr,
-        flush=True,
-    )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from sklearn.model_selection import train_test_split
 
+from ser.checkpoint import PRIMARY
 from train.corpora import Utterance, duplicate_groups
 
 
@@ -47,7 +48,6 @@ LUNA_FOLDS = (
     ((8, 17, 21, 23, 24), (5, 14)),
     ((1, 4, 9, 22), (7, 10)),
 )
-PRIMARY = "emobox-6fold"
 # For the founding weights: twenty actors fit them, four stop them, none is left to test them.
 SHIP_FOLDS = (((), (7, 13, 12, 14)),)
 

@@ -1,5 +1,7 @@
 """The registry of architectures: a name in a checkpoint or recipe -> a class."""
 
+from collections.abc import Mapping
+from inspect import signature
 from typing import Any
 
 from torch import nn
@@ -25,11 +27,17 @@ MODELS: dict[str, type[nn.Module]] = {
     "random_conv": RandomConv,
 }
 
-__all__ = ["MIN_FRAMES", "MODELS", "ModelOutput", "build"]
+__all__ = ["MIN_FRAMES", "MODELS", "ModelOutput", "build", "check"]
+
+
+def check(name: str, args: Mapping[str, Any]) -> None:
+    """ValueError for an unknown name, TypeError for unknown arguments; nothing is built."""
+    if name not in MODELS:
+        raise ValueError(f"Unknown model {name!r}: choose from {sorted(MODELS)}.")
+    signature(MODELS[name]).bind(n_features=1, n_classes=1, **args)
 
 
 def build(name: str, n_features: int, n_classes: int, **args: Any) -> nn.Module:
     """Make an untrained model; ValueError for an unknown name, TypeError for unknown arguments."""
-    if name not in MODELS:
-        raise ValueError(f"Unknown model {name!r}: choose from {sorted(MODELS)}.")
+    check(name, args)
     return MODELS[name](n_features=n_features, n_classes=n_classes, **args)

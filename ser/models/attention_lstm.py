@@ -40,7 +40,6 @@ class AttentionLSTM(nn.Module):
         if recurrence not in _RECURRENCES:
             raise ValueError(f"recurrence is one of {sorted(_RECURRENCES)}, not {recurrence!r}.")
         self.n_features = n_features
-        self.n_classes = n_classes
         self.lstm = _RECURRENCES[recurrence](n_features, hidden_size, n_layers, dropout)
         self.embedding_size = self.lstm.output_size
         self.norm = MaskedBatchNorm(self.embedding_size)

@@ -14,14 +14,11 @@ class ModelOutput(NamedTuple):
 
     `embedding` (batch, model.embedding_size): the pooled clip, from which the logits are one linear
     layer away; heads for other tasks, which exist only in training, start here.
-    `channel_attention` (batch, frames, channels) from models that weigh each channel by itself;
-    `attention` is then its mean over channels.
     """
 
     logits: torch.Tensor
     attention: torch.Tensor
     embedding: torch.Tensor
-    channel_attention: torch.Tensor | None = None
 
 
 def check_window(
@@ -87,7 +84,8 @@ class AttentionPooling(nn.Module):
     `frame` is Bahdanau's additive attention (arXiv:1409.0473, with the state itself as key):
     v tanh(W h + b), softmax over real frames. `gated` multiplies the tanh by sigmoid(U h + c)
     (Ilse et al., arXiv:1802.04712). `multi_head` gives each of `n_heads` slices of the channels
-    weights of its own (India et al., arXiv:1906.09890), `channel` each single channel.
+    weights of its own (India et al., arXiv:1906.09890), `channel` each single channel; the
+    attention that shows is then the mean of the weights.
     """
 
     def __init__(self, size: int, kind: Attention = "frame", n_heads: int = 4):
@@ -127,5 +125,4 @@ class AttentionPooling(nn.Module):
         if ratio > 1:
             weights = at_frame_rate(weights, mask.shape[1], ratio) * mask.unsqueeze(2)
             weights = weights / weights.sum(dim=1, keepdim=True)
-        by_channel = weights if self.kind == "channel" else None
-        return ModelOutput(classify(embedding), weights.mean(dim=2), embedding, by_channel)
+        return ModelOutput(classify(embedding), weights.mean(dim=2), embedding)

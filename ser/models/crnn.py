@@ -33,7 +33,6 @@ class CRNN(nn.Module):
     ):
         super().__init__()
         self.n_features = n_features
-        self.n_classes = n_classes
         self.convolutions = ConvTrunk(n_features, channels, dropout)
         size = self.convolutions.output_size
         self.lstm = BidirectionalLSTM(size, hidden_size, n_layers, dropout) if n_layers else None

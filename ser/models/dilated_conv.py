@@ -35,7 +35,6 @@ class DilatedConv(nn.Module):
     ):
         super().__init__()
         self.n_features = n_features
-        self.n_classes = n_classes
         self.all_layers = all_layers
         self.standardize = Standardize(n_features)
         self.stem = ConvLayer(n_features, channels, kernel_size=5, stride=TIME_RATIO)

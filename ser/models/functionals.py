@@ -36,7 +36,6 @@ class Functionals(nn.Module):
     def __init__(self, n_features: int, n_classes: int, voiced: int | None = None):
         super().__init__()
         self.n_features = n_features
-        self.n_classes = n_classes
         self.voiced = voiced
         self.standardize = Standardize(n_features)
         n_each = N_OVER_FRAMES + N_OVER_SLOPES + N_SEGMENTS + N_SHAPE + len(MODULATION_EDGES_HZ) - 1

@@ -45,7 +45,6 @@ class Fusion(nn.Module):
                 f"branches are two numbers of columns that add up to {n_features}, not {branches}."
             )
         self.n_features = n_features
-        self.n_classes = n_classes
         self.branches = tuple(branches)
         self.lstm = ForwardLSTM(branches[0], hidden_size, n_layers, dropout)
         self.convolutions = ConvTrunk(branches[1], channels, dropout)

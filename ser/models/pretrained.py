@@ -45,7 +45,6 @@ class Pretrained(nn.Module):
     ):
         super().__init__()
         self.n_features = n_features
-        self.n_classes = n_classes
         self.embedding_size = hidden_size
         self.frozen = frozen
         self.encoder = adapt(make_encoder(encoder, encoder_config), n_features)

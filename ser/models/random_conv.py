@@ -40,7 +40,6 @@ class RandomConv(nn.Module):
     ):
         super().__init__()
         self.n_features = n_features
-        self.n_classes = n_classes
         self.dilations = tuple(dilations)
         self.standardize = Standardize(n_features)
         n_dilations = len(self.dilations)

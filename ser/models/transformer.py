@@ -32,7 +32,6 @@ class Transformer(nn.Module):
     ):
         super().__init__()
         self.n_features = n_features
-        self.n_classes = n_classes
         self.embedding_size = hidden_size
         self.convolutions = nn.ModuleList(
             nn.Conv1d(n, hidden_size, kernel_size=3, stride=2, padding=1, bias=False)

@@ -40,7 +40,7 @@ def parse(folder: Path) -> Iterator[Utterance]:
         if name[1] in SPEAKERS:
             sex, age = SPEAKERS[name[1]]
             emotion, speaker = EMOTIONS[name[2]], f"emodb-{name[1]}"
-            yield Utterance(path, emotion, speaker, sex, "emodb", age=age, language="de")
+            yield Utterance(path, emotion, speaker, sex, "emodb", age=age)
 
 
 EMODB = Corpus(

@@ -27,7 +27,7 @@ def parse(folder: Path) -> Iterator[Utterance]:
     for path, name in named_files(folder, NAME):
         emotion, sex, number = name.groups()
         speaker = f"emovo-{sex}{number}"
-        yield Utterance(path, EMOTIONS[emotion], speaker, sex, "emovo", language="it")
+        yield Utterance(path, EMOTIONS[emotion], speaker, sex, "emovo")
 
 
 EMOVO = Corpus(

@@ -1,23 +1,15 @@
 """What lies on this machine, corpus by corpus: the table of `python -m train corpora`."""
 
-import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
-
-from tqdm import tqdm
 
 from ser.audio import SAMPLE_RATE, AudioError, load_audio
 from ser.labels import LABELS
+from train.cores import on_all_cores
 from train.corpora import AUXILIARY, CORPORA, Corpus, Utterance, duplicate_groups, named
 
-N_WORKERS = os.cpu_count() or 1
-CLIPS_WORTH_PROCESSES = 1000  # starting processes takes seconds
 SECONDS_PER_HOUR = 3600
 
 
@@ -50,7 +42,8 @@ def survey(names: Iterable[str], root: Path) -> tuple[list[Survey], list[Corpus]
     """
     corpora = [named(name) for name in dict.fromkeys(names)] or list(CORPORA.values())
     found = {corpus.name: sorted(corpus(root), key=lambda u: u.stem) for corpus in corpora}
-    heard = iter(_listen_to_all([u.path for utterances in found.values() for u in utterances]))
+    paths = [u.path for utterances in found.values() for u in utterances]
+    heard = iter(on_all_cores(_listen, paths, "clips"))
     surveys = []
     for corpus in corpora:
         if utterances := found[corpus.name]:
@@ -58,15 +51,6 @@ def survey(names: Iterable[str], root: Path) -> tuple[list[Survey], list[Corpus]
             groups = tuple(map(tuple, duplicate_groups(utterances)))
             surveys.append(Survey(corpus, tuple(utterances), durations_s, errors, groups))
     return surveys, [corpus for corpus in corpora if not found[corpus.name]]
-
-
-def _listen_to_all(paths: Sequence[Path]) -> list[tuple[float | None, str | None]]:
-    with ExitStack() as stack:
-        run = map
-        if len(paths) >= CLIPS_WORTH_PROCESSES:
-            pool = ProcessPoolExecutor(N_WORKERS, get_context("spawn"))
-            run = partial(stack.enter_context(pool).map, chunksize=32)
-        return list(tqdm(run(_listen, paths), "clips", len(paths), leave=False))
 
 
 def _listen(path: Path) -> tuple[float | None, str | None]:

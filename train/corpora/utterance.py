@@ -30,8 +30,6 @@ class Utterance:
         "m", "f" or "unknown".
     age
         In years, at the recording; None where it is not published.
-    language
-        A BCP 47 tag.
     intensity
         "low", "normal", "medium", "strong" or "high", in the corpus's own words.
     group
@@ -48,7 +46,6 @@ class Utterance:
     sex: str
     corpus: str
     age: int | None = None
-    language: str = "en"
     intensity: str | None = None
     group: str | None = None
     votes: tuple[float, ...] | None = None
@@ -66,6 +63,8 @@ class Corpus:
 
     Attributes
     ----------
+    language
+        A BCP 47 tag.
     parse
         The corpus's folder -> its utterances, in any order; none where the folder is missing.
     how_to_get

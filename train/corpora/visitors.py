@@ -9,7 +9,7 @@ def parse(folder: Path) -> list[Utterance]:
     """Those that a maintainer has accepted."""
     from train.feedback import utterances  # which knows Utterance, and loads a voice detector
 
-    return utterances(folder.parent)
+    return utterances(folder)
 
 
 FEEDBACK = Corpus(
