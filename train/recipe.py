@@ -104,8 +104,9 @@ class PretrainConfig:
     """Where the weights come from before training; by default from nowhere.
 
     `recipe`: fitted first, on corpora of its own, and its weights taken wherever name and shape
-    fit. They stand still for `freeze_epochs`, but for the classifier's. `layer_decay`: how much
-    slower each part of the model learns than the one after it.
+    fit. They stand still for `freeze_epochs`, but for the classifier's and for what a normalisation
+    layer counts. `layer_decay`: how much slower each part of the model learns than the one after
+    it.
     """
 
     recipe: str | None = None
