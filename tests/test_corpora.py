@@ -444,7 +444,11 @@ def test_the_table_knows_no_other_corpora(tmp_path, monkeypatch, capsys):
     assert "Unknown corpus 'savvy'" in capsys.readouterr().err
     assert main(["corpora"]) == 0
     out = capsys.readouterr().out
-    assert [line.split()[0] for line in out.splitlines()] == list(CORPORA)  # how to get each
+    # how to get each, and background sounds
+    assert [line.split()[0] for line in out.splitlines()] == [*CORPORA, "noise"]
+    write_tone(tmp_path / "noise" / "rain.wav", 200)
+    assert main(["corpora"]) == 0
+    assert f"noise: 1 background sounds in {tmp_path / 'noise'}." in capsys.readouterr().out
 
 
 @pytest.mark.slow

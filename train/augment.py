@@ -17,6 +17,7 @@ from train.corpora import CorpusError, audio_files, data_root
 from train.effects import CODECS, Room
 
 BACKGROUNDS = ("clips", "pink", "white")
+NOISE = "noise"  # the folder of background sounds, beside the corpora
 
 
 @dataclass(frozen=True)
@@ -218,7 +219,7 @@ def background_noise(background: Background, n_samples: int) -> np.ndarray:
 
 def noise_files() -> list[Path]:
     """The clips of noise, by name; CorpusError where there are none."""
-    folder = data_root() / "noise"
+    folder = data_root() / NOISE
     if files := sorted(audio_files(folder)):
         return files
     raise CorpusError(

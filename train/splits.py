@@ -1,7 +1,7 @@
 """Named protocols: which clips train, which choose, which test. Every split asserts its promise.
 
 A figure without its protocol means nothing in this field: with every speaker on both sides of
-the split the same model scores 10 to 20 points higher.
+the split the same model scores 7 to 18 points higher.
 """
 
 from collections.abc import Callable, Sequence

@@ -7,8 +7,17 @@ from pathlib import Path
 
 from ser.audio import SAMPLE_RATE, AudioError, load_audio
 from ser.labels import LABELS
+from train.augment import NOISE
 from train.cores import on_all_cores
-from train.corpora import AUXILIARY, CORPORA, Corpus, Utterance, duplicate_groups, named
+from train.corpora import (
+    AUXILIARY,
+    CORPORA,
+    Corpus,
+    Utterance,
+    audio_files,
+    duplicate_groups,
+    named,
+)
 
 SECONDS_PER_HOUR = 3600
 
@@ -61,8 +70,8 @@ def _listen(path: Path) -> tuple[float | None, str | None]:
         return None, str(error)
 
 
-def report(names: Iterable[str], root: Path) -> str:
-    """Survey the named corpora, or all, and put it into words.
+def report(names: Sequence[str], root: Path) -> str:
+    """Survey the named corpora, or all and the background sounds, and put it into words.
 
     A table with a row a corpus; below it unreadable files, identical files, clips left out on
     purpose, and how to get what is not there.
@@ -71,7 +80,19 @@ def report(names: Iterable[str], root: Path) -> str:
     notes = [note for one in surveys for note in _notes(one)]
     notes += _across(surveys)
     notes += [f"{corpus.name} is not here. {corpus.where_from(root)}" for corpus in missing]
+    if not names:
+        notes.append(_backgrounds(root / NOISE))
     return "\n".join([*(_table(surveys) if surveys else []), *notes])
+
+
+def _backgrounds(folder: Path) -> str:
+    """Say how many sounds there are for recipes that put some behind the voice."""
+    if n := len(audio_files(folder)):
+        return f"noise: {n} background sounds in {folder}."
+    return (
+        f"noise is not here. Recipes that put background sounds behind the voice need some in "
+        f"{folder}, such as ESC-10, a part of https://github.com/karolpiczak/ESC-50."
+    )
 
 
 def _table(surveys: Sequence[Survey]) -> list[str]:
