@@ -19,6 +19,12 @@ ELSEWHERE = (
     "Visitors do not speak RAVDESS's two sentences. On corpora that the weights never heard, with "
     "all eight answers allowed, and among the emotions that the corpus has:"
 )
+AIMS = (
+    "The aim was a UA of 75 on `emobox-6fold`, which EmoBox (arXiv:2406.07162) reports of a frozen "
+    "Whisper-large-v3 (WavLM-large 72.0, HuBERT-base 65.4; the best from scratch that was found "
+    "published, on other folds of actors, 62.3), and 90 on `random-70-15-15`. Reached:"
+)
+RANDOM = "random-70-15-15"
 FOUNDING_REPORT = {"validation": 0.8194, "test": 0.7500}  # WA on random-70-15-15, one run
 
 
@@ -56,30 +62,47 @@ def results_lines() -> list[str]:
         *figure_lines([row for row in crossvals if row["part"] == "test"]),
         "",
         *_founding_lines(crossvals),
+        f"{AIMS} {_reached()}.",
         *(["", ELSEWHERE, "", *elsewhere] if elsewhere else []),
     ]
+
+
+def _reached() -> str:
+    """The highest test figure of any recipe on the protocols of the aims."""
+    said = []
+    for protocol in (PRIMARY, RANDOM):
+        rows = [
+            row
+            for recipe in sorted(RESULTS.iterdir())
+            for row in evidence.whole_rows(recipe)
+            if (row["protocol"], row["part"]) == (protocol, "test")
+        ]
+        best = max(rows, key=lambda row: row["ua"])
+        said.append(f"{tables.percent(best['ua'])} by `{best['recipe']}`")
+    return " and ".join(said)
 
 
 def _founding_lines(crossvals: list[dict]) -> list[str]:
     """Where the founding recipe lands beside its report, and what unseen speakers cost."""
     found = {(r["protocol"], r["part"]): r for r in crossvals if r["recipe"] == FOUNDING}
-    if ("random-70-15-15", "test") not in found:
+    if (RANDOM, "test") not in found:
         return []
     said = []
     for part, claimed in FOUNDING_REPORT.items():
-        row = found["random-70-15-15", part]
+        row = found[RANDOM, part]
         accuracies = [100 * fold["wa"] for fold in row["per_fold"]]
         said.append(
             f"{part} {np.mean(accuracies):.1f} ± {np.std(accuracies, ddof=1):.1f} % "
             f"(report: {100 * claimed:.2f} %)"
         )
     lines = [
-        f"The founding report's accuracies on `random-70-15-15`, here over "
-        f"{len(found['random-70-15-15', 'test']['seeds'])} draws: {', '.join(said)}."
+        "The accuracies of the report that this project started from, on "
+        f"`{RANDOM}`, here over "
+        f"{len(found[RANDOM, 'test']['seeds'])} draws: {', '.join(said)}."
     ]
     if (PRIMARY, "test") in found:
         apart = found[PRIMARY, "test"]
-        gap = 100 * (found["random-70-15-15", "test"]["ua"] - apart["ua"])
+        gap = 100 * (found[RANDOM, "test"]["ua"] - apart["ua"])
         lines.append(
             f"On actors it never heard (`{PRIMARY}`) the same recipe reaches "
             f"{tables.percent(apart['ua'])} % UA: {gap:.1f} points less. "
