@@ -1,5 +1,6 @@
 """What tests share: real speech where it is at hand, and the rule that nothing is skipped in CI."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -16,11 +17,14 @@ from huggingface_hub import constants
 
 from ser import checkpoint
 from ser.audio import SAMPLE_RATE, load_audio
-from ser.checkpoint import GOLDEN_CLIP, CheckpointConfig
+from ser.checkpoint import GOLDEN_CLIP, PRIMARY, CheckpointConfig
 from ser.features import FeatureConfig
 from ser.pipeline import EmotionPipeline
 from ser.process import one_thread
+from train import crossval, finished, pictures, runs
 from train.corpora import CorpusError, load_corpora
+from train.recipe import load_recipe
+from train.splits import make_splits
 
 one_thread()
 
@@ -194,3 +198,69 @@ def hub(tmp_path, monkeypatch):
         monkeypatch.setattr(constants, "HF_HUB_DISABLE_TELEMETRY", True)
         monkeypatch.setenv("HF_TOKEN", "hf_write")
         yield running
+
+
+# --- evidence of two recipes that nobody trained -----------------------------------------------
+
+
+def untrained_run(folder, recipe, split, weights):
+    """A run folder as `fit` leaves it, seed 0; `weights` is the seed of its weights."""
+    speakers = {
+        f"{part}_speakers": sorted({u.speaker for u in clips})
+        for part, clips in split.parts.items()
+    }
+    make_checkpoint(
+        folder,
+        weights,
+        recipe=recipe,
+        corpora=["ravdess"],
+        protocol=split.protocol,
+        fold=split.fold,
+        best_epoch=1,
+        n_epochs=1,
+        minutes=0.1,
+        **speakers,
+    )
+    config = json.loads((folder / "config.json").read_text())
+    config["training"]["seed"] = 0
+    (folder / "config.json").write_text(json.dumps(config))
+    finished.evaluate_run(folder)
+
+
+@pytest.fixture(scope="session")
+def everything(small_ravdess, tmp_path_factory):
+    """Two recipes of untrained folds: `whole` with all six, `partial` with folds 1 and 2."""
+    root = tmp_path_factory.mktemp("evidence")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SER_DATA", str(small_ravdess))
+        utterances = load_corpora(["ravdess"])
+        splits = make_splits(PRIMARY, utterances, 0)
+        draw = pictures.judgement
+        for name, n_folds in {"whole": 6, "partial": 2}.items():
+            base = root / "runs" / name / PRIMARY
+            folders = [runs.run_folder(base, split.fold, 0) for split in splits[:n_folds]]
+            patch.setattr(pictures, "judgement", lambda *_: None)  # a second for each run
+            for folder, split in zip(folders, splits, strict=False):
+                untrained_run(folder, name, split, weights=split.fold + 10 * n_folds)
+            patch.setattr(pictures, "judgement", draw)
+            recipe = replace(load_recipe("founding"), name=name)
+            crossval._collect(recipe, PRIMARY, folders, utterances, root / "results", 6)
+    return root
+
+
+@pytest.fixture
+def made(everything, small_ravdess, tmp_path, monkeypatch):
+    """A copy of it that a test may change."""
+    monkeypatch.setenv("SER_DATA", str(small_ravdess))
+    shutil.copytree(everything, tmp_path / "made")
+    return tmp_path / "made"
+
+
+@pytest.fixture
+def whole(made):
+    return made / "results" / "whole" / PRIMARY
+
+
+@pytest.fixture
+def run(made):
+    return made / "runs" / "whole" / PRIMARY / "fold-1-seed-0"
