@@ -50,7 +50,7 @@ def test_training_and_serving_see_the_same(utterances, store):
 
 
 @pytest.mark.parametrize("folder", [FOUNDING, EMBEDDED])
-def test_float16_moves_no_probability_by_a_thousandth(ravdess, folder):
+def test_keeping_features_moves_no_probability_by_a_thousandth(ravdess, folder):
     pipeline = EmotionPipeline.from_pretrained(folder)
     for utterance in ravdess[::29]:
         seen = pipeline._see(load_audio(utterance.path))
