@@ -100,6 +100,7 @@ def answers(share_right: float, folds: range, seed: int) -> Predictions:
 
 def write_recipe(results, name, share_right, folds=range(1, 7), **extra):
     """Evidence of a recipe that is right this often, on validation clips as on test clips."""
+    extra = {"minutes": 6.0, "all_minutes": 9.0, "n_parameters": 1_000} | extra
     protocol = evidence.protocol_name("emobox-6fold", folds, 6)
     judged = {part: answers(share_right, folds, seed=len(name)) for part in evidence.PREDICTIONS}
     rows = [
@@ -151,7 +152,7 @@ def test_the_ladder_tells_gain_evidence_and_cost_of_each_step(results):
         assert words in founding
     gain = evidence.compare(*(results / name / "emobox-6fold" for name in ("founding", "wider")))
     assert f"| {100 * gain.ua:+.1f} ({100 * gain.low:+.1f} to {100 * gain.high:+.1f}) |" in wider
-    assert "| 20.0 | – |" in wider
+    assert "| 20.0 | 1,000 |" in wider
 
 
 def test_some_folds_stand_apart_beside_the_founding_recipe_on_the_same_folds(results):
@@ -207,7 +208,6 @@ def test_other_looks_at_the_test_folds_are_told(results):
 
 
 def test_the_hours_of_the_best_are_told(results):
-    assert "hours of one core" not in "".join(results_page.page_lines(results))
     write_recipe(results, "wider", 0.7, minutes=120.0, all_minutes=150.0)
     assert "trains for 2.5 hours" in part(results, "From the founding recipe to the best")
 
@@ -226,18 +226,6 @@ def test_a_step_without_figures_is_a_sentence(results):
         load_ladder(results)
 
 
-def test_without_predictions_a_gain_is_not_paired(results):
-    folder = results / "wider" / "emobox-6fold"
-    before, after = (
-        evidence.read_rows(results / name / "emobox-6fold")[1]["ua"]
-        for name in ("founding", "wider")
-    )
-    (folder / "oof.npz").unlink()
-    assert f"{100 * (after - before):+.1f} (not paired)" in part(
-        results, "From the founding recipe to the best"
-    )
-
-
 def test_founding_and_best_stand_side_by_side_in_detail(results):
     for title in ("By emotion", "By sex", "By actor", "When unsure answers are withheld"):
         assert "| founding | wider |" in part(results, title), title
@@ -249,7 +237,13 @@ def test_whether_the_best_is_more_brittle_is_said(results):
     def write(name, change):
         actors = {f"ravdess-{k:02d}": change + 0.001 * k for k in range(1, 25)}
         row = {
-            **{"protocol": "emobox-6fold", "recipe": name, "part": "test", "n_clips": 384},
+            **{
+                "protocol": "emobox-6fold",
+                "recipe": name,
+                "part": "test",
+                "n_clips": 384,
+                "seeds": [0],
+            },
             **{"condition": "telephone", "unchanged": 0.8, "ua_before": 0.5},
             **{"ua_change": change, "ua_change_ci95": [change, change]},
             "per_speaker": {"unchanged": dict.fromkeys(actors, 0.8), "ua_change": actors},

@@ -167,7 +167,7 @@ def _collect(
             best_epochs=[row["best_epoch"] for row in trained],
             minutes=_minutes(folders),
             **more,
-            n_parameters=trained[0].get("n_parameters"),
+            n_parameters=trained[0]["n_parameters"],
             **evidence.folds_judged(folds, n_folds),
         )
         rows.append(row)

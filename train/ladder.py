@@ -12,8 +12,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from ser.checkpoint import METRICS_NAME
 from train import evidence, tables
 from train.corpora import CORPORA
@@ -110,35 +108,19 @@ def _step_cells(before: Step | None, step: Step) -> list[object]:
     return [
         step.recipe,
         step.what,
-        tables.percent(rows["validation"]["ua"]) if "validation" in rows else "–",
+        tables.percent(rows["validation"]["ua"]),
         tables.ua(test),
         "–" if before is None else _gain(before.folder, step.folder, "test"),
         len(test["seeds"]),
         _folds(test),
         _minutes(test),
-        _parameters(test.get("n_parameters")),
+        f"{test['n_parameters']:,}",
     ]
 
 
 def _gain(before: Path, after: Path, part: str) -> str:
-    """Paired by actor where both have their predictions, else the plain difference."""
-    try:
-        found = evidence.compare(before, after, part)
-    except ValueError:
-        return f"{tables.points(_shared_difference(before, after, part))} (not paired)"
+    found = evidence.compare(before, after, part)
     return tables.gain(found.ua, found.low, found.high)
-
-
-def _shared_difference(before: Path, after: Path, part: str) -> float:
-    """Mean UA of the folds that both judged, one minus the other."""
-    sides = []
-    for folder in (before, after):
-        (row,) = (row for row in evidence.read_rows(folder) if row["part"] == part)
-        sides.append({fold["fold"]: [] for fold in row["per_fold"]})
-        for fold in row["per_fold"]:
-            sides[-1][fold["fold"]].append(fold["ua"])
-    shared = sides[0].keys() & sides[1].keys()
-    return float(np.mean([np.mean(sides[1][f]) - np.mean(sides[0][f]) for f in shared]))
 
 
 def _folds(row: dict) -> str:
@@ -147,12 +129,7 @@ def _folds(row: dict) -> str:
 
 
 def _minutes(row: dict) -> str:
-    minutes = row.get("minutes")
-    return "–" if minutes is None else f"{minutes / len(row['per_fold']):.1f}"
-
-
-def _parameters(n: int | None) -> str:
-    return "–" if n is None else f"{n:,}"
+    return f"{row['minutes'] / len(row['per_fold']):.1f}"
 
 
 def partial_folders(results: Path) -> list[Path]:

@@ -120,9 +120,7 @@ def _ladder_part(results: Path, ladder: Ladder) -> list[str]:
 
 def _cost_lines(best: Step) -> list[str]:
     """What reproducing the best recipe's figures takes."""
-    minutes = best.rows["test"].get("all_minutes")
-    if minutes is None:
-        return []
+    minutes = best.rows["test"]["all_minutes"]
     return [
         f"All that {best.recipe} needs on all folds and seeds, with pre-training, teachers and the",
         f"rehearsals on validation actors, trains for {minutes / 60:.1f} hours of one core;",
@@ -246,8 +244,8 @@ def _robustness_lines(results: Path, recipes: Sequence[str]) -> list[str]:
     found = [json.loads(path.read_text()) for path in _in_order(results, files, recipes)]
     if not found:
         return []
-    header = ["recipe", "protocol", "clips", "condition", "answers that stay, %", "UA before, %"]
-    header += ["UA changed by, points (95 % interval)"]
+    header = ["recipe", "protocol", "clips", "seeds", "condition", "answers that stay, %"]
+    header += ["UA before, %", "UA changed by, points (95 % interval)"]
     lines = tables.markdown(
         header,
         [
@@ -255,6 +253,7 @@ def _robustness_lines(results: Path, recipes: Sequence[str]) -> list[str]:
                 row["recipe"],
                 protocol_words(row["protocol"]),
                 f"{row['part']}, {row['n_clips']}",
+                len(row["seeds"]),
                 row["condition"],
                 tables.percent(row["unchanged"]),
                 tables.percent(row["ua_before"]),
@@ -265,8 +264,8 @@ def _robustness_lines(results: Path, recipes: Sequence[str]) -> list[str]:
         ],
     )
     lines = [
-        "The weights of seed 0. A change of a kind that the training copies went through is easier",
-        "to bear (`[augment]` in the recipe); clips and what is drawn for them are others.",
+        "A change of a kind that the training copies went through (`[augment]` in the recipe) is",
+        "easier to bear; the clips and what is drawn for them are others.",
         "",
         *lines,
     ]

@@ -17,7 +17,6 @@ from train.finished import load_run
 from train.splits import Split, choose_fold, make_splits
 
 ROBUSTNESS_NAME = "robustness.json"
-SEED = 0  # the seed of a cross-validation whose folds are judged
 
 Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 Difference = tuple[float, float, float]  # with its 95 % interval
@@ -40,7 +39,7 @@ CONDITIONS: dict[str, Change] = {
 def robustness(run: Path, results: Path = RESULTS) -> list[dict]:
     """Judge the test clips of a run as they are and under each of CONDITIONS.
 
-    `run` is a run folder, or the folder of a cross-validation, whose folds of seed 0 are pooled.
+    `run` is a run folder, or the folder of a cross-validation, whose folds and seeds are pooled.
     A run without test clips is asked about its validation clips. Writes robustness.json into
     `results/RECIPE/PROTOCOL`: a row a condition, with the share of answers that stay, and the UA
     before, after and changed (95 % interval over speakers). ValueError where there is no run, or
@@ -74,12 +73,12 @@ def robustness(run: Path, results: Path = RESULTS) -> list[dict]:
 
 
 def run_folders(run: Path) -> list[Path]:
-    """The run itself, or the seed-0 folds of the cross-validation below; ValueError for neither."""
+    """The run itself, or those of the cross-validation below; ValueError for neither."""
     if (run / CONFIG_NAME).is_file():
         return [run]
-    found = sorted(run.glob(f"fold-*-seed-{SEED}"))
+    found = sorted(run.glob("fold-*-seed-*"))
     if not found:
-        raise ValueError(f"There is neither a run nor a fold of seed {SEED} in {run}.")
+        raise ValueError(f"There is neither a run nor a fold of one in {run}.")
     return found
 
 
@@ -115,7 +114,7 @@ def _rows(about: dict, judged: dict[str, Predictions]) -> list[dict]:
             "condition": name,
             "seeds": [int(s) for s in np.unique(before.seeds)],
             "folds": [int(f) for f in np.unique(before.folds)],
-            "n_clips": len(before.labels),
+            "n_clips": len(np.unique(before.files)),
             **compared(before, after),
         }
         for name, after in changed
