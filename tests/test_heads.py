@@ -20,8 +20,8 @@ CLIPS = [
     *(replace(CLIP, emotion=emotion) for emotion in LABELS),
     Utterance(Path("/b.wav"), "angry", "cremad-1001", "m", "cremad", age=51, votes=VOTES),
     Utterance(Path("/c.wav"), "sad", "cremad-1002", "f", "cremad", age=21, intensity="low"),
-    Utterance(Path("/d.wav"), "boredom", "emodb-03", "m", "emodb", age=31, language="de"),
-    Utterance(Path("/e.wav"), "sad", "emodb-08", "unknown", "emodb", age=30, language="de"),
+    Utterance(Path("/d.wav"), "boredom", "emodb-03", "m", "emodb", age=31),
+    Utterance(Path("/e.wav"), "sad", "emodb-08", "unknown", "emodb", age=30),
 ]
 MASKED = TargetConfig(mask_by_corpus=True)
 
