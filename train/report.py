@@ -21,10 +21,10 @@ ELSEWHERE = (
 )
 AIMS = (
     "The aim was a UA of 75 on `emobox-6fold`, which EmoBox (arXiv:2406.07162) reports of a frozen "
-    "Whisper-large-v3 (WavLM-large 72.0, HuBERT-base 65.4; the best from scratch that was found "
-    "published, on other folds of actors, 62.3), and 90 on `random-70-15-15`. Reached:"
+    "Whisper-large-v3 (WavLM-large 72.0, HuBERT-base 65.4), and 90 on `random-70-15-15`; the best "
+    "that was found published of a model trained from scratch is 62.3, on `luna-5fold`. Reached:"
 )
-RANDOM = "random-70-15-15"
+RANDOM, LUNA = "random-70-15-15", "luna-5fold"
 FOUNDING_REPORT = {"validation": 0.8194, "test": 0.7500}  # WA on random-70-15-15, one run
 
 
@@ -68,9 +68,9 @@ def results_lines() -> list[str]:
 
 
 def _reached() -> str:
-    """The highest test figure of any recipe on the protocols of the aims."""
+    """The highest test figure of any recipe on the protocols of the aims and of that record."""
     said = []
-    for protocol in (PRIMARY, RANDOM):
+    for protocol in (PRIMARY, RANDOM, LUNA):
         rows = [
             row
             for recipe in sorted(RESULTS.iterdir())
@@ -78,8 +78,8 @@ def _reached() -> str:
             if (row["protocol"], row["part"]) == (protocol, "test")
         ]
         best = max(rows, key=lambda row: row["ua"])
-        said.append(f"{tables.percent(best['ua'])} by `{best['recipe']}`")
-    return " and ".join(said)
+        said.append(f"{tables.percent(best['ua'])} on `{protocol}` by `{best['recipe']}`")
+    return "; ".join(said)
 
 
 def _founding_lines(crossvals: list[dict]) -> list[str]:
