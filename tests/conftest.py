@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from feedback_queue import REPO
 from hub_server import Hub
 from huggingface_hub import constants
 
@@ -19,6 +20,8 @@ from ser import checkpoint
 from ser.audio import SAMPLE_RATE, load_audio
 from ser.checkpoint import GOLDEN_CLIP, PRIMARY, CheckpointConfig
 from ser.features import FeatureConfig
+from ser.feedback import Feedback
+from ser.feedback_dataset import FeedbackDataset
 from ser.pipeline import EmotionPipeline
 from ser.process import one_thread
 from train import crossval, finished, pictures, runs
@@ -264,3 +267,21 @@ def whole(made):
 @pytest.fixture
 def run(made):
     return made / "runs" / "whole" / PRIMARY / "fold-1-seed-0"
+
+
+# --- a queue of shared recordings ---------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def pipeline():
+    return EmotionPipeline.from_pretrained()
+
+
+@pytest.fixture(scope="session")
+def prediction(pipeline):
+    return pipeline.predict(GOLDEN_CLIP)
+
+
+@pytest.fixture
+def queue(tmp_path):
+    return Feedback(FeedbackDataset(REPO), tmp_path / "queue")

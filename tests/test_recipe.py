@@ -84,7 +84,7 @@ def test_of_several_bases_the_later_decides(tmp_path):
         ("[pretrain]\nlayer_decay = 2\n", "layer_decay is a number"),
         ("[model]\nhidden_sise = 64\n", "hidden_sise"),
         ('[model]\nname = "lstm"\n', "Unknown model 'lstm'"),
-        ("[train]\nridge = 1.0\n", "class_weights, .* not for it"),
+        ("[train]\nridge = 1.0\n", "would pass over class_weights"),
         ("[perturb]\nmin_crop = 2\n", "min_crop is a number from 0.1 to 1, not 2"),
     ],
 )
@@ -101,9 +101,9 @@ def test_a_slip_is_named(tmp_path, text, word):
     [
         ("[train]\nlabel_smoothing = 0.1\n", "label_smoothing"),
         ("[train]\naverage_decay = 0.9\n", "average_decay"),
-        ("[perturb]\nmixup_alpha = 0.2\n", "perturb"),
-        ("[targets]\nvotes = 0.5\n", "targets"),
-        ('[distill]\nteacher = "linear_ensemble"\n', "has no teacher"),
+        ("[perturb]\nmixup_alpha = 0.2\n", r"over \[perturb\]"),
+        ("[targets]\nvotes = 0.5\n", r"over \[targets\]"),
+        ('[distill]\nteacher = "linear_ensemble"\n', r"pass over \[distill\]"),
     ],
 )
 def test_what_a_ridge_would_pass_over_is_refused(tmp_path, text, word):

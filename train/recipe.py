@@ -20,6 +20,13 @@ from train.schedule import SCHEDULES
 from train.targets import TargetConfig
 
 RECIPES = Path(__file__).parent / "recipes"
+NOT_FOR_A_RIDGE = (  # of [train]
+    "average_decay",
+    "class_weights",
+    "sampling",
+    "label_smoothing",
+    "focal_gamma",
+)
 
 
 @dataclass(frozen=True)
@@ -82,17 +89,6 @@ class TrainConfig:
         )
         if self.warmup_epochs and self.schedule == "plateau":
             raise ValueError("warmup_epochs needs the schedule cosine or onecycle")
-        if self.ridge and (
-            self.average_decay
-            or self.class_weights
-            or self.sampling
-            or self.label_smoothing
-            or self.focal_gamma
-        ):
-            raise ValueError(
-                "a ridge is fitted at once: average_decay, class_weights, sampling, "
-                "label_smoothing and focal_gamma are not for it"
-            )
         if unknown := set(self.class_weights) - set(LABELS):
             raise ValueError(f"class weights for unknown emotions {sorted(unknown)}")
         if any(not isinstance(s, int | float) or s < 0 for s in self.sampling.values()):
@@ -256,12 +252,14 @@ def load_recipe(name: str) -> Recipe:
 
 def _check_ridge(recipe: Recipe) -> None:
     """ValueError for what a fit in closed form would pass over."""
+    passed_over = [name for name in NOT_FOR_A_RIDGE if getattr(recipe.train, name)]
+    passed_over += ["[perturb]"] if recipe.perturb != PerturbConfig() else []
+    passed_over += ["[targets]"] if recipe.targets != TargetConfig() else []
+    passed_over += ["[distill]"] if recipe.distill.teacher else []
+    if passed_over:
+        raise ValueError(f"a ridge is fitted at once and would pass over {', '.join(passed_over)}")
     if not hasattr(models.MODELS[recipe.model_name], "statistics"):
         raise ValueError(f"a ridge needs a model with statistics, and {recipe.model_name} has none")
-    if recipe.perturb != PerturbConfig() or recipe.targets != TargetConfig():
-        raise ValueError("a ridge is fitted at once: [perturb] and [targets] are not for it")
-    if recipe.distill.teacher:
-        raise ValueError("a ridge learns labels alone: it has no teacher")
 
 
 def _check_teacher(student: Recipe) -> None:

@@ -124,7 +124,7 @@ def _rows(about: dict, judged: dict[str, Predictions]) -> list[dict]:
 def compared(before: Predictions, after: Predictions) -> dict:
     """Share of answers that stay, UA of both, and its change with the interval over speakers.
 
-    `per_speaker` holds the first and the last of them for each speaker's own clips.
+    `per_speaker` holds `unchanged` and `ua_change` of each speaker's own clips.
     """
     stays = before.probabilities.argmax(axis=1) == after.probabilities.argmax(axis=1)
     sides = [(p.labels, p.probabilities, p.speakers) for p in (before, after)]
