@@ -23,7 +23,7 @@ from ser.labels import EMOTIONS
 from ser.pipeline import EmotionPipeline, Prediction
 from ser.process import keep_memory, one_thread
 from ser.serving import serve
-from sharing import sharing_panel
+from sharing import Asked, sharing_panel
 
 MAX_FILE_SIZE = "64mb"  # ten minutes of 16-bit mono at 48 kHz are 58 MB
 MAX_WAITING = 32  # in the queue: at two a time the last still waits only seconds
@@ -209,8 +209,9 @@ def build(
                     raise AudioError(EMPTY)
                 return pipelines[number].predict(path)
 
-        if shared:
-            sharing_panel(shared, judge, recording, judged)
+        offer, form = (
+            sharing_panel(shared, judge, recording, judged) if shared else (lambda *_: {}, [])
+        )
         gr.HTML(
             "".join(
                 f"<p>Model {html.escape(one.checkpoint.name)} "
@@ -220,13 +221,15 @@ def build(
             elem_id="foot",
         )
 
-        def show(path: str | None, number: int) -> dict:
+        def show(path: str | None, number: int, before: Asked | None) -> dict:
             try:
                 prediction = judge(path, number)
+                # A machine's voice is nothing to share.
+                asked = None if Path(path).is_relative_to(EXAMPLES) else (path, number)
                 with in_a_sentence():
                     return {
-                        # A machine's voice is nothing to share.
-                        judged: None if Path(path).is_relative_to(EXAMPLES) else (path, number),
+                        judged: asked,
+                        **offer(before, asked),
                         said: answer(prediction),
                         bars: gr.Plot(plots.probability_bars(prediction), visible=True),
                         details: gr.Column(visible=True),
@@ -236,7 +239,13 @@ def build(
                     }
             except gr.Error as error:
                 hidden = gr.update(visible=False)
-                return {said: no_answer(error.message), bars: hidden, details: hidden, judged: None}
+                return {
+                    judged: None,
+                    **offer(before, None),
+                    said: no_answer(error.message),
+                    bars: hidden,
+                    details: hidden,
+                }
 
         def predict(clip: str | None) -> dict:
             """Judge one sound file; the answer is what `python -m ser --json` prints for it."""
@@ -247,8 +256,8 @@ def build(
         gr.on(
             [recording.change, button.click, which.input],
             show,
-            inputs=[recording, which],
-            outputs=[said, bars, details, moments, words, *stages, judged],
+            inputs=[recording, which, judged],
+            outputs=[said, bars, details, moments, words, *stages, judged, *form],
             show_progress_on=said,
             trigger_mode="always_last",
             concurrency_id="predict",

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import gradio as gr
+from gradio.blocks import Block
 
 from ser.feedback import Feedback, FeedbackError
 from ser.labels import EMOTIONS
@@ -34,6 +35,7 @@ UNCHOSEN = "Please say first which expression you hear, or that you can't tell."
 UNTICKED = "Please tick the box first: without your consent nothing is stored."
 UNHEARD = "Please wait for the answer to this recording first."
 BROKEN = "Something went wrong on our side, and nothing was changed: please try again."
+Asked = tuple[str, int]  # path of a recording, number of the model that judges it
 PRIVATE = {"api_visibility": "private"}  # events of the page, not of the API
 LOG = logging.getLogger(__name__)
 
@@ -90,7 +92,7 @@ def sharing_panel(
     judge: Callable[[str, int], Prediction],
     recording: gr.Audio,
     judged: gr.State,
-) -> None:
+) -> tuple[Callable[[Asked | None, Asked | None], dict], list[Block]]:
     """Lay out the panel inside the current Blocks and wire it to the queue.
 
     Parameters
@@ -104,6 +106,14 @@ def sharing_panel(
         The component that gives the path.
     judged
         What `judge` was asked for the answer that shows, None without one; the form shows with it.
+
+    Returns
+    -------
+    offer
+        Values of `judged` before and after a new answer -> updates of the form. They go out with
+        the answer itself: a form emptied a moment later would lose what was just chosen.
+    form
+        The components that these updates name.
     """
     repo = feedback.dataset.repo
     visits, taken = gr.State(), gr.State()  # _Visit; the receipt that was withdrawn last
@@ -131,8 +141,10 @@ def sharing_panel(
         take_button = gr.Button("Take it back")
         take_status = gr.HTML(elem_id="take-status")
 
-    def offer(asked: tuple[str, int] | None) -> dict:
-        """Show an empty form for each new answer."""
+    def offer(before: Asked | None, asked: Asked | None) -> dict:
+        """Show an empty form for each new answer; the same answer again leaves it alone."""
+        if asked == before:
+            return {}
         return {
             form: gr.Column(visible=asked is not None),
             label: None,
@@ -153,7 +165,7 @@ def sharing_panel(
 
     def share(
         path: str | None,
-        asked: tuple[str, int] | None,
+        asked: Asked | None,
         chosen: str | None,
         is_agreed: bool,
         visit: _Visit | None,
@@ -201,9 +213,6 @@ def sharing_panel(
             return {take_status: wrong(BROKEN), taken: None}
         return report(receipt_text, text) | {taken: text}
 
-    judged.change(
-        offer, judged, [form, label, agreed, share_button, problem], queue=False, **PRIVATE
-    )
     gr.on(None, None, js=NAME_GROUP)  # when the page has loaded
     share_button.click(None, outputs=share_button, js=DISABLE)
     share_button.click(
@@ -229,6 +238,7 @@ def sharing_panel(
         show_progress="hidden",
         **PRIVATE,
     )
+    return offer, [form, label, agreed, share_button, problem]
 
 
 def others(visit: _Visit, newest: str) -> str:
