@@ -17,12 +17,12 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
 SCREENSHOTS = ROOT / "screenshots"
-START_S = 60.0  # on a busy machine
+START_S, ANSWER_S = 60.0, 20.0  # on a busy machine
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
 SWITCHES = [
@@ -36,6 +36,8 @@ SWITCHES = [
     "--use-fake-ui-for-media-stream",
     "--use-fake-device-for-media-stream",
 ]
+
+expect.set_options(timeout=1000 * ANSWER_S)
 
 
 @dataclass(frozen=True)
