@@ -37,8 +37,7 @@ def ua(row: dict) -> str:
 
 def ece(row: dict) -> str:
     """ECE of a metrics row, and what 95 % of perfectly calibrated models stay under."""
-    floor = f" ({row['ece_floor95']:.3f})" if "ece_floor95" in row else ""
-    return f"{row['ece']:.3f}{floor}"
+    return f"{row['ece']:.3f} ({row['ece_floor95']:.3f})"
 
 
 def figures(row: dict) -> list[str]:
