@@ -36,8 +36,9 @@ def ua(row: dict) -> str:
 
 
 def ece(row: dict) -> str:
-    """ECE of a metrics row, and what 95 % of perfectly calibrated models stay under."""
-    return f"{row['ece']:.3f} ({row['ece_floor95']:.3f})"
+    """ECE of a metrics row, and what 95 % of perfectly calibrated models stay under, if it says."""
+    floor = f" ({row['ece_floor95']:.3f})" if "ece_floor95" in row else ""
+    return f"{row['ece']:.3f}{floor}"
 
 
 def figures(row: dict) -> list[str]:
