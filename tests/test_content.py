@@ -1,25 +1,12 @@
 """Files that hold the same sound, by what is in them."""
 
-import numpy as np
-import soundfile
+from corpus_files import touch, write_tone
 
-from ser.audio import SAMPLE_RATE
 from train.corpora import (
     data_sha256,
     duplicate_groups,
     load_corpora,
 )
-
-
-def touch(path, data=b"x"):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
-
-
-def write_tone(path, frequency_hz, duration_s=1):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    t = np.arange(duration_s * SAMPLE_RATE) / SAMPLE_RATE
-    soundfile.write(path, 0.3 * np.sin(2 * np.pi * frequency_hz * t), SAMPLE_RATE)
 
 
 def test_duplicates_and_the_data_hash_go_by_content(tmp_path):

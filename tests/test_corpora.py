@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from corpus_files import PUBLIC, touch
 
-from ser.audio import SAMPLE_RATE
 from ser.labels import LABELS
 from train.corpora import (
     AUXILIARY,
@@ -22,19 +22,7 @@ from train.corpora import (
 )
 from train.corpora.cremad import LEFT_OUT
 
-PUBLIC = ("ravdess", "ravdess-song", "cremad", "tess", "emodb", "emovo")
 WITH_MANIFEST = PUBLIC[1:]
-
-
-def touch(path, data=b"x"):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
-
-
-def write_tone(path, frequency_hz, duration_s=1):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    t = np.arange(duration_s * SAMPLE_RATE) / SAMPLE_RATE
-    soundfile.write(path, 0.3 * np.sin(2 * np.pi * frequency_hz * t), SAMPLE_RATE)
 
 
 def manifest(root: Path, corpus: str) -> dict[str, dict[str, str]]:

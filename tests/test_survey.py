@@ -1,23 +1,13 @@
 """The table of what is at hand: `python -m train corpora`."""
 
-import numpy as np
 import pytest
-import soundfile
+from corpus_files import PUBLIC, write_tone
 
-from ser.audio import SAMPLE_RATE
 from ser.labels import LABELS
 from train.__main__ import main
 from train.corpora import (
     CORPORA,
 )
-
-PUBLIC = ("ravdess", "ravdess-song", "cremad", "tess", "emodb", "emovo")
-
-
-def write_tone(path, frequency_hz, duration_s=1):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    t = np.arange(duration_s * SAMPLE_RATE) / SAMPLE_RATE
-    soundfile.write(path, 0.3 * np.sin(2 * np.pi * frequency_hz * t), SAMPLE_RATE)
 
 
 def test_the_table_counts_clips_speakers_classes_and_faults(tmp_path, monkeypatch, capsys):
