@@ -1,0 +1,1 @@
+"""`config.json` and `model.safetensors`: saved, loaded, fetched from the Hub, served."""

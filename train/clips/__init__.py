@@ -1,0 +1,1 @@
+"""What a model hears of the clips: features, batches, augmentation, targets."""

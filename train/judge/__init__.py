@@ -1,0 +1,1 @@
+"""Figures from answers; needs no training code."""

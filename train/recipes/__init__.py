@@ -1,0 +1,1 @@
+"""An experiment as a file: TOML, read and checked."""

@@ -1,0 +1,1 @@
+"""A run leaves the house: embedded, published, deployed."""
