@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from ser import models
-from ser.checkpoint import ENSEMBLE, check_stretches
+from ser.checkpoints.checkpoint import ENSEMBLE, check_stretches
 from ser.features import FeatureConfig
 from ser.labels import LABELS
-from train.augment import AugmentConfig
 from train.checks import check_between, check_one_of, check_switches
-from train.perturb import PerturbConfig
-from train.schedule import SCHEDULES
-from train.targets import TargetConfig
+from train.clips.augment import AugmentConfig
+from train.clips.perturb import PerturbConfig
+from train.clips.targets import TargetConfig
+from train.recipes.schedule import SCHEDULES
 
 RECIPES = Path(__file__).parent / "recipes"
 NOT_FOR_A_RIDGE = (  # of [train]
