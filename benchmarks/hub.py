@@ -17,15 +17,13 @@ import numpy as np
 from huggingface_hub import HfApi, constants
 
 from benchmarks.serving import PORT, ROOT, cpu_name, wait_for_page
-from ser import feedback
-from ser.checkpoint import EMBEDDED, GOLDEN_CLIP
-from ser.feedback import Feedback
-from ser.feedback_dataset import FeedbackDataset
+from ser.checkpoints.checkpoint import EMBEDDED, GOLDEN_CLIP
+from ser.feedback import queue as sharing
+from ser.feedback.dataset import FeedbackDataset
+from ser.feedback.queue import Feedback
 from ser.pipeline import EmotionPipeline
-from train.evaluate import git_commit
-
-sys.path.insert(0, str(ROOT / "tests"))
-from hub_server import Hub  # noqa: E402
+from tests.hub.server import Hub
+from train.judge.evaluate import git_commit
 
 RESULTS = Path(__file__).parent / "hub.json"
 REPO, DATASET = "user/voice", "user/voices"
@@ -102,7 +100,7 @@ def time_queue(hub: Hub, folder: Path) -> dict[str, float]:
     constants.HF_HUB_CACHE = str(folder / "cache")
     constants.HF_HUB_DISABLE_XET = constants.HF_HUB_DISABLE_TELEMETRY = True
     os.environ["HF_TOKEN"] = "hf_write"
-    feedback.MAX_AN_HOUR = feedback.MAX_QUEUE_BYTES = 10**12
+    sharing.MAX_AN_HOUR = sharing.MAX_QUEUE_BYTES = 10**12
     HfApi().create_repo(DATASET, repo_type="dataset", private=True)
     prediction = EmotionPipeline.from_pretrained().predict(GOLDEN_CLIP)
     hub.down()

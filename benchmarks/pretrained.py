@@ -21,10 +21,10 @@ import torch
 
 from benchmarks.serving import CLIP_S, ROOT, cpu_name, summary
 from ser import models
-from ser.audio import SAMPLE_RATE
 from ser.labels import N_LABELS
 from ser.process import one_thread
-from train.evaluate import git_commit, versions
+from ser.sound.audio import SAMPLE_RATE
+from train.judge.evaluate import git_commit, versions
 
 RESULTS = Path(__file__).parent / "pretrained.json"
 N_RUNS = 5

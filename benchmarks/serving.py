@@ -20,12 +20,12 @@ import librosa
 import numpy as np
 import soundfile
 
-from ser.audio import SAMPLE_RATE, load_audio
-from ser.checkpoint import FOUNDING, GOLDEN_CLIP
+from ser.checkpoints.checkpoint import FOUNDING, GOLDEN_CLIP
 from ser.features import extract
 from ser.pipeline import EmotionPipeline
 from ser.process import keep_memory, one_thread
-from train.evaluate import git_commit, versions
+from ser.sound.audio import SAMPLE_RATE, load_audio
+from train.judge.evaluate import git_commit, versions
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results.json"

@@ -1,6 +1,6 @@
 """The panel in which a visitor shares a recording by consent, and takes it back.
 
-Layout, words and wiring only: `ser.feedback` keeps the queue and carries it to the Hub.
+Layout, words and wiring only: `ser.feedback.queue` keeps the queue and carries it to the Hub.
 """
 
 import html
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import gradio as gr
 from gradio.blocks import Block
 
-from ser.feedback import Feedback, FeedbackError
+from ser.feedback.queue import Feedback, FeedbackError
 from ser.labels import EMOTIONS
 from ser.pipeline import Prediction
 
@@ -41,7 +41,7 @@ LOG = logging.getLogger(__name__)
 
 
 def consent(repo: str) -> str:
-    """Say what is agreed to; whoever changes it raises `ser.feedback.CONSENT_VERSION`."""
+    """Say what is agreed to; whoever changes it raises `ser.feedback.queue.CONSENT_VERSION`."""
     repo = html.escape(repo)
     return f"""
 <p>Sharing is your choice; the page works without it. What it means:</p>

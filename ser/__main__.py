@@ -4,11 +4,11 @@ import argparse
 import json
 import sys
 
-from ser.audio import AudioError
-from ser.checkpoint import CheckpointError
+from ser.checkpoints.checkpoint import CheckpointError
 from ser.labels import EMOTIONS
 from ser.pipeline import EmotionPipeline, Prediction
 from ser.process import keep_memory, one_thread
+from ser.sound.audio import AudioError
 
 BAR_WIDTH = 30  # characters of a probability of 1
 

@@ -10,12 +10,12 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from ser import checkpoint
-from ser.audio import SAMPLE_RATE, SILENCE_PEAK_DB, AudioSource, load_audio, peak_db
-from ser.checkpoint import Checkpoint, CheckpointError
+from ser.checkpoints import checkpoint
+from ser.checkpoints.checkpoint import Checkpoint, CheckpointError
 from ser.features import FeatureConfig, extract, frame_times_s, speech_span, stretched
 from ser.labels import EMOTIONS, LABELS, Emotion
-from ser.windows import MAX_WINDOW_S, cut_windows
+from ser.sound.audio import SAMPLE_RATE, SILENCE_PEAK_DB, AudioSource, load_audio, peak_db
+from ser.sound.windows import MAX_WINDOW_S, cut_windows
 
 SHORT_S = 1.0
 QUIET_PEAK_DB = -50.0

@@ -10,8 +10,8 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from ser.audio import SAMPLE_RATE
 from ser.labels import EMOTIONS
+from ser.sound.audio import SAMPLE_RATE
 
 if TYPE_CHECKING:
     from ser.pipeline import Prediction

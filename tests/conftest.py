@@ -1,49 +1,32 @@
 """What tests share: real speech where it is at hand, and the rule that nothing is skipped in CI."""
 
-import json
 import os
 import shutil
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
-import torch
-from feedback_queue import REPO
-from hub_server import Hub
 from huggingface_hub import constants
 
-from ser import checkpoint
-from ser.audio import SAMPLE_RATE, load_audio
-from ser.checkpoint import GOLDEN_CLIP, PRIMARY, CheckpointConfig
-from ser.features import FeatureConfig
-from ser.feedback import Feedback
-from ser.feedback_dataset import FeedbackDataset
+from ser.checkpoints.checkpoint import GOLDEN_CLIP, PRIMARY
+from ser.feedback.dataset import FeedbackDataset
+from ser.feedback.queue import Feedback
 from ser.pipeline import EmotionPipeline
 from ser.process import one_thread
-from train import crossval, finished, pictures, runs
+from ser.sound.audio import SAMPLE_RATE, load_audio
+from tests.feedback.feedback_queue import REPO
+from tests.hub.server import Hub
+from tests.small_runs import untrained_run, work_in
 from train.corpora import CorpusError, load_corpora
-from train.recipe import load_recipe
-from train.splits import make_splits
+from train.corpora.splits import make_splits
+from train.judge import pictures
+from train.recipes.load import load_recipe
+from train.runs import crossval, runs
 
 one_thread()
-
-# A recipe whose run takes seconds.
-TINY = """
-base = "founding"
-[model]
-hidden_size = 8
-n_layers = 1
-dropout = 0.2
-[augment]
-copies = 1
-seed = 0
-[train]
-max_epochs = 2
-"""
 
 
 @pytest.hookimpl(wrapper=True)
@@ -137,38 +120,11 @@ def workplace(data, tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-def work_in(folder: Path, data: Path, patch: pytest.MonkeyPatch) -> None:
-    """Commands run in this folder, on this data; a cross-validation starts no processes."""
-    patch.setenv("SER_DATA", str(data))
-    patch.setattr("train.runs.RUNS", folder / "runs")
-    patch.setattr("train.crossval.ProcessPoolExecutor", InThisProcess)
-    patch.chdir(folder)
-
-
-class InThisProcess(ThreadPoolExecutor):
-    """In place of a pool of processes, each of which takes seconds to start."""
-
-    def __init__(self, n_jobs: int, context: object, initializer: object):
-        super().__init__(1)
-
-
 @pytest.fixture
 def no_pictures(monkeypatch) -> None:
     """Draw none, for a run's take a second."""
     for name in ("training_history", "judgement"):
-        monkeypatch.setattr(f"train.pictures.{name}", lambda *_: None)
-
-
-def make_checkpoint(folder: Path, seed: int = 0, **training: object) -> Path:
-    """Save a tiny untrained model with its golden answer."""
-    torch.manual_seed(seed)
-    config = CheckpointConfig(
-        "attention_lstm", {"hidden_size": 8, "n_layers": 1}, FeatureConfig(), training=training
-    )
-    checkpoint.save(folder, config.build(), config)
-    golden = EmotionPipeline(checkpoint.load(folder)).golden_answer()
-    checkpoint.save_config(folder, replace(config, golden=golden))
-    return folder
+        monkeypatch.setattr(f"train.judge.pictures.{name}", lambda *_: None)
 
 
 @pytest.fixture
@@ -204,30 +160,6 @@ def hub(tmp_path, monkeypatch):
 
 
 # --- evidence of two recipes that nobody trained -----------------------------------------------
-
-
-def untrained_run(folder, recipe, split, weights):
-    """A run folder as `fit` leaves it, seed 0; `weights` is the seed of its weights."""
-    speakers = {
-        f"{part}_speakers": sorted({u.speaker for u in clips})
-        for part, clips in split.parts.items()
-    }
-    make_checkpoint(
-        folder,
-        weights,
-        recipe=recipe,
-        corpora=["ravdess"],
-        protocol=split.protocol,
-        fold=split.fold,
-        best_epoch=1,
-        n_epochs=1,
-        minutes=0.1,
-        **speakers,
-    )
-    config = json.loads((folder / "config.json").read_text())
-    config["training"]["seed"] = 0
-    (folder / "config.json").write_text(json.dumps(config))
-    finished.evaluate_run(folder)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ser.checkpoint import GOLDEN_CLIP
+from ser.checkpoints.checkpoint import GOLDEN_CLIP
 from ser.labels import LABELS
 
 ROOT = Path(__file__).parent.parent

@@ -8,12 +8,12 @@ import pytest
 import soundfile
 import torch
 
-from ser import checkpoint
-from ser.audio import SAMPLE_RATE, SilentError, load_audio
-from ser.checkpoint import EMBEDDED, FOUNDING, GOLDEN_CLIP
+from ser.checkpoints import checkpoint
+from ser.checkpoints.checkpoint import EMBEDDED, FOUNDING, GOLDEN_CLIP
 from ser.features import stretched
 from ser.labels import LABELS
 from ser.pipeline import EmotionPipeline
+from ser.sound.audio import SAMPLE_RATE, SilentError, load_audio
 
 TOLERANCE = 0.01  # of a probability, between forms of one sound in 16 bits or more
 

@@ -22,8 +22,8 @@ def test_torch_and_blas_compute_on_one_thread():
 FAULTS = """
 import resource
 import numpy
-from ser.audio import SAMPLE_RATE, load_audio
-from ser.checkpoint import GOLDEN_CLIP
+from ser.sound.audio import SAMPLE_RATE, load_audio
+from ser.checkpoints.checkpoint import GOLDEN_CLIP
 from ser.pipeline import EmotionPipeline
 from ser.process import keep_memory, one_thread
 one_thread()

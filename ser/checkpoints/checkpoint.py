@@ -17,9 +17,10 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from ser import hub, models
+from ser import models
+from ser.checkpoints import hub
+from ser.checkpoints.hub import HubSource
 from ser.features import FeatureConfig
-from ser.hub import HubSource
 from ser.labels import LABELS, N_LABELS
 
 FORMAT_VERSION = 1
@@ -27,9 +28,9 @@ CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
 METRICS_NAME = "metrics.json"
 PRIMARY = "emobox-6fold"  # the protocol whose figures are quoted: actors that nobody had heard
-EMBEDDED = Path(__file__).parent / "weights"
+EMBEDDED = Path(__file__).parent.parent / "weights"
 FOUNDING = EMBEDDED / "founding"  # the project's first model, selectable in the app
-GOLDEN_CLIP = Path(__file__).parent / "golden.flac"
+GOLDEN_CLIP = Path(__file__).parent.parent / "golden.flac"
 FILES = (CONFIG_NAME, WEIGHTS_NAME)
 ENSEMBLE = "ensemble"
 

@@ -47,7 +47,7 @@ def fetch(source: HubSource, required: Sequence[str], optional: Sequence[str] = 
     # The client takes half a second to import, and the embedded default needs no Hub.
     from huggingface_hub import HfApi, hf_hub_download
 
-    from ser.hub_errors import HUB_ERRORS, explain
+    from ser.checkpoints.hub_errors import HUB_ERRORS, explain
 
     if source.is_pinned and (folder := cached(source, required)):
         return folder

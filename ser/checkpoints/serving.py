@@ -5,9 +5,9 @@ import queue
 import threading
 from dataclasses import dataclass
 
-from ser import checkpoint, hub
-from ser.checkpoint import CheckpointError
-from ser.hub import HubSource
+from ser.checkpoints import checkpoint, hub
+from ser.checkpoints.checkpoint import CheckpointError
+from ser.checkpoints.hub import HubSource
 from ser.pipeline import EmotionPipeline
 
 HUB_BUDGET_S = 2.5  # of a start; with looking for another model, the Hub adds 3 s at the most

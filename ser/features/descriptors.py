@@ -9,9 +9,9 @@ from functools import cache
 
 import numpy as np
 
-from ser import pitch
-from ser.audio import SAMPLE_RATE
-from ser.spectral import dct, mel_filters, power_spectrogram
+from ser.features import pitch
+from ser.features.spectral import dct, mel_filters, power_spectrogram
+from ser.sound.audio import SAMPLE_RATE
 
 N_BANDS = 26
 N_MFCC = 14

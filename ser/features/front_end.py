@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from ser import descriptors, spectral
-from ser.audio import SAMPLE_RATE
+from ser.features import descriptors, spectral
+from ser.sound.audio import SAMPLE_RATE
 
 DELTA_WIDTH = 9  # frames; fewer cannot carry a delta
 POWER_FLOOR = 1e-10  # before the logarithm
@@ -24,9 +24,8 @@ TRIM_MARGIN_FRAMES = 10  # kept around the speech; enough for the deltas of a si
 class FeatureConfig:
     """What the model sees, as a value that is saved with it.
 
-    `kind` is one of `mfcc39`, `logmel`, `chroma`, `contrast`, `descriptors` (see `ser.descriptors`)
-    and `raw` (a frame is the samples of one hop), or several joined by `+`: their columns side by
-    side.
+    `kind` is one of `mfcc39`, `logmel`, `chroma`, `contrast`, `descriptors` (see their module) and
+    `raw` (a frame is the samples of one hop), or several joined by `+`: their columns side by side.
     10 ms hop, 25 ms Hamming window in a 512-point FFT, 40 mel bands, unless said otherwise.
     `trim_db`: frames more than this under the loudest one are cut off before the first and after
     the last louder frame (None: keep the silence). `dynamic_range_db`: what lies further than this

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from ser.audio import SAMPLE_RATE
+from ser.sound.audio import SAMPLE_RATE
 
 WINDOW_LENGTH = 1024
 N_FFT = 2048

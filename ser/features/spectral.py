@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import torch
 
-from ser.audio import SAMPLE_RATE
+from ser.sound.audio import SAMPLE_RATE
 
 N_CHROMA = 12
 N_CONTRAST = 7  # 0 to 200 Hz, then octaves up to 8 kHz

@@ -18,7 +18,7 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
 )
 
-from ser.hub_errors import HUB_ERRORS, explain
+from ser.checkpoints.hub_errors import HUB_ERRORS, explain
 
 FOLDER = "train"
 METADATA = f"{FOLDER}/metadata.jsonl"

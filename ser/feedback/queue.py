@@ -22,11 +22,11 @@ import numpy as np
 import soundfile
 
 from ser import __version__
-from ser.audio import SAMPLE_RATE
-from ser.feedback_dataset import DatasetError, FeedbackDataset
-from ser.journal import Journal, write_durably
+from ser.feedback.dataset import DatasetError, FeedbackDataset
+from ser.feedback.journal import Journal, write_durably
 from ser.labels import LABELS
 from ser.pipeline import Prediction
+from ser.sound.audio import SAMPLE_RATE
 
 CONSENT_VERSION = "1"
 MAX_AN_HOUR = 20  # shares, and as many withdrawals, of one visitor

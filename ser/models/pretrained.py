@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from ser.features.spectral import mel_filters
 from ser.models.base import Attention, AttentionPooling, ModelOutput, check_window
-from ser.spectral import mel_filters
 
 WHISPER_N_FFT = 400
 WHISPER_HOP_LENGTH = 160

@@ -33,8 +33,8 @@ class Standardize(nn.Module):
 class LinearHead(nn.Module):
     """Statistics of a clip (batch, n_statistics), standardised > Dropout > Linear.
 
-    Trained by gradient like any layer, or fitted at once (`train.ridge`), for the standardisation
-    is the running mean and variance of a BatchNorm without parameters of its own.
+    Trained by gradient like any layer, or fitted at once (`train.fit.ridge`), for the
+    standardisation is the running mean and variance of a BatchNorm without parameters of its own.
     """
 
     def __init__(self, n_statistics: int, n_classes: int, dropout: float = 0.0):

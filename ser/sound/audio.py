@@ -16,8 +16,8 @@ import numpy as np
 import soundfile
 import soxr
 
-from ser import decoders
-from ser.audio_errors import (
+from ser.sound import decoders
+from ser.sound.errors import (
     AudioError,
     EmptyAudioError,
     NotFiniteError,

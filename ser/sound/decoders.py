@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from ser.audio_errors import UnreadableAudioError
+from ser.sound.errors import UnreadableAudioError
 
 BLOCK_FRAMES = 65_536  # decoded at a time
 UNKNOWN_FRAMES = 2**62  # libsndfile's way to say that a streamed FLAC does not tell its length

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ser.audio import SAMPLE_RATE
+from ser.sound.audio import SAMPLE_RATE
 
 MAX_WINDOW_S = 15.0
 MIN_REST_S = 2.0  # a last window shorter than this says too little

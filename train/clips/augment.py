@@ -10,14 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ser.audio import load_audio
-from train import effects, voices
+from ser.sound.audio import load_audio
 from train.checks import check_between
-from train.corpora import CorpusError, audio_files, data_root
-from train.effects import CODECS, Room
+from train.clips import effects, voices
+from train.clips.effects import CODECS, Room
+from train.corpora.noise import noise_files
 
 BACKGROUNDS = ("clips", "pink", "white")
-NOISE = "noise"  # the folder of background sounds, beside the corpora
 
 
 @dataclass(frozen=True)
@@ -215,17 +214,6 @@ def background_noise(background: Background, n_samples: int) -> np.ndarray:
     spectrum[1:] /= np.sqrt(np.arange(1, len(spectrum)))
     spectrum[0] = 0
     return np.fft.irfft(spectrum, n_samples)
-
-
-def noise_files() -> list[Path]:
-    """The clips of noise, by name; CorpusError where there are none."""
-    folder = data_root() / NOISE
-    if files := sorted(audio_files(folder)):
-        return files
-    raise CorpusError(
-        f"No clips of noise in {folder}: put sound files of any background there, or leave "
-        '"clips" out of the recipe\'s backgrounds.'
-    )
 
 
 @lru_cache(maxsize=256)

@@ -12,7 +12,7 @@ import soundfile
 import soxr
 from scipy.signal import butter, fftconvolve, sosfilt
 
-from ser.audio import SAMPLE_RATE
+from ser.sound.audio import SAMPLE_RATE
 
 FRAME_MS = 20
 ACTIVE_DB = 25.0  # speech is what lies no further than this under the loudest frame

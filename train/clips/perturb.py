@@ -10,7 +10,7 @@ import torch
 
 from ser.models import MIN_FRAMES
 from train.checks import check_between
-from train.targets import Targets
+from train.clips.targets import Targets
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import torch
 from ser.labels import LABELS
 from train.checks import check_between, check_switches
 from train.corpora import AUXILIARY, Utterance
-from train.splits import MEASURED
+from train.corpora.splits import MEASURED
 
 AGE_GROUPS = ((0, "under 30"), (30, "30 to 49"), (50, "50 and over"))  # from that age
 STRONG = {"strong", "high"}

@@ -8,7 +8,7 @@ import numpy as np
 import soxr
 from scipy.fft import dct, idct
 
-from ser.audio import SAMPLE_RATE
+from ser.sound.audio import SAMPLE_RATE
 
 N_FFT = 512
 HOP_LENGTH = 128

@@ -22,9 +22,9 @@ from train.corpora.utterance import (
     CorpusError,
     Utterance,
     audio_files,
-    data_root,
 )
 from train.corpora.visitors import FEEDBACK
+from train.places import data_root
 
 __all__ = [
     "AUDIO_SUFFIXES",
@@ -36,7 +36,6 @@ __all__ = [
     "Utterance",
     "audio_files",
     "content_hash",
-    "data_root",
     "data_sha256",
     "duplicate_groups",
     "load_corpora",

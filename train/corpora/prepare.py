@@ -12,7 +12,8 @@ import pooch
 import requests
 from tqdm import tqdm
 
-from train.corpora import CORPORA, CorpusError, RavdessName, data_root
+from train.corpora import CORPORA, CorpusError, RavdessName
+from train.places import data_root
 
 URL = "https://zenodo.org/records/1188976/files/Audio_Speech_Actors_01-24.zip?download=1"
 MD5 = "bc696df654c87fed845eb13823edef8a"

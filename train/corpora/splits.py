@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from ser.checkpoint import PRIMARY
+from ser.checkpoints.checkpoint import PRIMARY
 from train.corpora import Utterance, duplicate_groups
 
 

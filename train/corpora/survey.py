@@ -5,9 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ser.audio import SAMPLE_RATE, AudioError, load_audio
 from ser.labels import LABELS
-from train.augment import NOISE
+from ser.sound.audio import SAMPLE_RATE, AudioError, load_audio
 from train.cores import on_all_cores
 from train.corpora import (
     AUXILIARY,
@@ -18,6 +17,7 @@ from train.corpora import (
     duplicate_groups,
     named,
 )
+from train.corpora.noise import NOISE
 
 SECONDS_PER_HOUR = 3600
 

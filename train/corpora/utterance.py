@@ -1,6 +1,5 @@
 """What a corpus is made of: one clip, and one record about the whole."""
 
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -96,11 +95,6 @@ class Corpus:
     def __call__(self, root: Path) -> list[Utterance]:
         """Find all its utterances under a data root."""
         return list(self.parse(self.folder(root)))
-
-
-def data_root() -> Path:
-    """Where corpora lie: `SER_DATA`, else ~/.cache/ser/data."""
-    return Path(os.environ.get("SER_DATA") or Path.home() / ".cache/ser/data").expanduser()
 
 
 def audio_files(folder: Path) -> list[Path]:

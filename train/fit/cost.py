@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from train.data import FeatureStore, sample
-from train.recipe import Recipe
-from train.splits import Split
-from train.trainer import Trainer
+from train.clips.batches import sample
+from train.clips.store import FeatureStore
+from train.corpora.splits import Split
+from train.fit.trainer import Trainer
+from train.recipes.recipe import Recipe
 
 
 def announce(

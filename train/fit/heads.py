@@ -4,8 +4,8 @@ import torch
 from torch import nn
 
 from ser.labels import N_LABELS
-from train.losses import restrict
-from train.targets import Targets, TargetSpace
+from train.clips.targets import Targets, TargetSpace
+from train.fit.losses import restrict
 
 ADVERSARIAL = "adversarial_"
 

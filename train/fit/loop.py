@@ -13,12 +13,12 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from ser.labels import N_LABELS
-from train import ridge
+from train.clips.store import FeatureStore
 from train.corpora import Utterance
-from train.data import FeatureStore
-from train.recipe import Recipe, TrainConfig
-from train.splits import Split
-from train.trainer import Trainer, predict
+from train.corpora.splits import Split
+from train.fit import ridge
+from train.fit.trainer import Trainer, predict
+from train.recipes.recipe import Recipe, TrainConfig
 
 STATE_NAME = "last.pt"
 HISTORY_NAME = "history.csv"

@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional
 
-from train.targets import Targets
+from train.clips.targets import Targets
 
 
 def restrict(logits: torch.Tensor, allowed: torch.Tensor) -> torch.Tensor:

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from ser.labels import N_LABELS
-from train.data import judged_by_length
+from train.clips.batches import judged_by_length
 
 LOGIT_SCALE = 4.0  # scores lie between -1 and 1; the temperature does the rest
 

@@ -9,13 +9,14 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ser import models
 from ser.labels import N_LABELS
+from train.clips.batches import batches_by_length, collate, training_batches
+from train.clips.store import FeatureStore
+from train.clips.targets import Targets, TargetSpace
 from train.corpora import Utterance
-from train.data import FeatureStore, batches_by_length, collate, training_batches
-from train.heads import ADVERSARIAL, Learner
-from train.losses import emotion_loss, smooth, task_loss
-from train.recipe import Recipe
-from train.schedule import by_depth, rate_factor
-from train.targets import Targets, TargetSpace
+from train.fit.heads import ADVERSARIAL, Learner
+from train.fit.losses import emotion_loss, smooth, task_loss
+from train.recipes.recipe import Recipe
+from train.recipes.schedule import by_depth, rate_factor
 
 EVALUATION_BATCH = 64
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import numpy as np
 
-from ser.checkpoint import METRICS_NAME, CheckpointConfig
+from ser.checkpoints.checkpoint import METRICS_NAME, CheckpointConfig
 from ser.labels import LABELS
 from ser.pipeline import EmotionPipeline
-from train import evaluate, evidence, metrics
 from train.corpora import Utterance, data_sha256, load_corpora
-from train.evaluate import Predictions, predict_all
-from train.evidence import RESULTS
-from train.finished import load_run
-from train.pretrain import heard_before
+from train.corpora.heard import heard_before
+from train.judge import evaluate, evidence, metrics
+from train.judge.evaluate import Predictions, predict_all
+from train.judge.finished import load_run
+from train.places import RESULTS, evidence_folder
 
 CROSS_CORPUS = "cross-corpus"
 OTHERS = ("cremad", "tess", "emodb", "emovo")
@@ -39,7 +39,7 @@ def cross_corpus(
         check_unheard(config, name, clips)
         judged = predict_all(pipeline, clips, training["fold"], training["seed"])
         rows.append(_row(pipeline, name, judged, data_sha256(clips)))
-    path = results / training["recipe"] / CROSS_CORPUS / METRICS_NAME
+    path = evidence_folder(training["recipe"], results) / CROSS_CORPUS / METRICS_NAME
     kept = evidence.read_rows(path.parent) if path.exists() else []
     kept = [
         row

@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from ser.audio import AudioSource
 from ser.labels import LABELS
 from ser.pipeline import EmotionPipeline
-from train import metrics
+from ser.sound.audio import AudioSource
 from train.corpora import RavdessName, Utterance
+from train.judge import metrics
+from train.places import ROOT
 
 VERSIONED = ("torch", "numpy", "scipy", "librosa", "soxr", "soundfile", "scikit-learn")
 
@@ -236,11 +237,11 @@ def git_commit() -> str:
     """The commit of this code, with `+` where files differ from it; `unknown` outside git."""
 
     def git(*args: str) -> str:
-        command = ["git", "-C", str(Path(__file__).parent), *args]
+        command = ["git", "-C", str(ROOT), *args]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
     try:
-        changed = git("status", "--porcelain", "--untracked-files=no", "..")
+        changed = git("status", "--porcelain", "--untracked-files=no")
         return git("rev-parse", "--short=12", "HEAD") + ("+" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"

@@ -14,11 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ser.checkpoint import METRICS_NAME
-from train import evaluate, metrics, pictures
-from train.evaluate import Predictions
+from ser.checkpoints.checkpoint import METRICS_NAME
+from train.judge import evaluate, metrics, pictures
+from train.judge.evaluate import Predictions
 
-RESULTS = Path(__file__).parent.parent / "results"
 SCREENING = "screening-"
 PREDICTIONS = {"validation": "validation.npz", "test": "oof.npz"}
 

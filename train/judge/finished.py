@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from ser import checkpoint
+from ser.checkpoints import checkpoint
 from ser.pipeline import EmotionPipeline
-from train import evidence
 from train.corpora import data_sha256, load_corpora
-from train.evaluate import Predictions, metrics_row, predict_all, write_rows
-from train.evidence import RESULTS
-from train.splits import choose_fold, make_splits
+from train.corpora.splits import choose_fold, make_splits
+from train.judge import evidence
+from train.judge.evaluate import Predictions, metrics_row, predict_all, write_rows
+from train.places import RESULTS, evidence_folder
 
 PREDICTIONS_NAME = "predictions.npz"
 
@@ -73,5 +73,5 @@ def quotable_rows(run: Path, results: Path = RESULTS) -> list[dict]:
     loaded = load_run(run).checkpoint
     if not loaded.metrics:
         raise ValueError(f"{run} has no {checkpoint.METRICS_NAME}: run `python -m train evaluate`.")
-    recipe = results / loaded.config.training["recipe"]
+    recipe = evidence_folder(loaded.config.training["recipe"], results)
     return evidence.quotable(loaded.metrics, recipe, loaded.revision)

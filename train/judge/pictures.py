@@ -6,7 +6,7 @@ import matplotlib
 import numpy as np
 
 from ser.labels import LABELS
-from train import metrics
+from train.judge import metrics
 
 matplotlib.use("agg")
 from matplotlib import pyplot as plt  # noqa: E402 - after the choice of a backend without a screen

@@ -6,15 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
-from ser.audio import SAMPLE_RATE, load_audio
-from ser.checkpoint import CONFIG_NAME
+from ser.checkpoints.checkpoint import CONFIG_NAME
 from ser.pipeline import EmotionPipeline
-from train import effects, evaluate, evidence, metrics
+from ser.sound.audio import SAMPLE_RATE, load_audio
+from train.clips import effects
 from train.corpora import Utterance, data_sha256, load_corpora
-from train.evaluate import Predictions, predict_all
-from train.evidence import RESULTS
-from train.finished import load_run
-from train.splits import Split, choose_fold, make_splits
+from train.corpora.splits import Split, choose_fold, make_splits
+from train.judge import evaluate, evidence, metrics
+from train.judge.evaluate import Predictions, predict_all
+from train.judge.finished import load_run
+from train.places import RESULTS, evidence_folder
 
 ROBUSTNESS_NAME = "robustness.json"
 
@@ -67,7 +68,7 @@ def robustness(run: Path, results: Path = RESULTS) -> list[dict]:
         "data_sha256": data_sha256(clips),
         "versions": evaluate.versions(),
     }
-    path = results / about["recipe"] / about["protocol"] / ROBUSTNESS_NAME
+    path = evidence_folder(about["recipe"], results) / about["protocol"] / ROBUSTNESS_NAME
     evaluate.write_rows(path, [{**row, **origin} for row in rows])
     return rows
 

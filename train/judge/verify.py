@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ser import checkpoint
-from train import evaluate, evidence
+from ser.checkpoints import checkpoint
 from train.corpora import load_corpora
-from train.embed import check_size
-from train.evaluate import Predictions, predict_all
-from train.evidence import RESULTS
-from train.finished import load_run
-from train.splits import MEASURED, SPEAKER_DEPENDENT, choose_fold, make_splits
+from train.corpora.splits import MEASURED, SPEAKER_DEPENDENT, choose_fold, make_splits
+from train.judge import evaluate, evidence
+from train.judge.evaluate import Predictions, predict_all
+from train.judge.finished import load_run
+from train.judge.size import check_size
+from train.places import RESULTS, evidence_folder, evidence_folders
 
 WEIGHTS_FOLDER = "fold-weights"
 TOLERANCE = 1e-3
@@ -37,7 +37,7 @@ def keep_fold(run: Path, results: Path = RESULTS) -> Verified:
     """
     training = load_run(run).checkpoint.config.training
     check_size(run)
-    folder = results / training["recipe"] / training["protocol"]
+    folder = evidence_folder(training["recipe"], results) / training["protocol"]
     verified = verify(run, folder)
     (folder / WEIGHTS_FOLDER).mkdir(exist_ok=True)
     for name in checkpoint.FILES:
@@ -47,7 +47,9 @@ def keep_fold(run: Path, results: Path = RESULTS) -> Verified:
 
 def verify_all(results: Path = RESULTS) -> list[Verified]:
     """Verify every fold whose weights are committed; ValueError where there is none."""
-    found = sorted(results.glob(f"*/*/{WEIGHTS_FOLDER}"))
+    found = [
+        path for of in evidence_folders(results) for path in sorted(of.glob(f"*/{WEIGHTS_FOLDER}"))
+    ]
     if not found:
         raise ValueError(f"No weights of a fold lie in {results}: see `python -m train keep-fold`.")
     return [verify(folder, folder.parent) for folder in found]

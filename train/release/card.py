@@ -4,15 +4,15 @@ from collections.abc import Sequence
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-from ser.checkpoint import Checkpoint, CheckpointConfig
+from ser.checkpoints.checkpoint import Checkpoint, CheckpointConfig
 from ser.labels import LABELS
-from train import tables
 from train.corpora import CORPORA
-from train.cross_corpus import CROSS_CORPUS
-from train.licences import forbidding
-from train.pretrain import heard_before
-from train.results_page import cross_corpus_lines
-from train.splits import MEASURED, SPEAKER_DEPENDENT
+from train.corpora.heard import heard_before
+from train.corpora.splits import MEASURED, SPEAKER_DEPENDENT
+from train.judge.cross_corpus import CROSS_CORPUS
+from train.release.licences import forbidding
+from train.report import tables
+from train.report.results_page import cross_corpus_lines
 
 LICENSE = "cc-by-nc-sa-4.0"  # RAVDESS is non-commercial and share-alike
 LIMITS = {

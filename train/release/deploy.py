@@ -6,13 +6,13 @@ from pathlib import Path
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 from huggingface_hub.errors import RepositoryNotFoundError
 
-from ser.hub_errors import HUB_ERRORS, explain
+from ser.checkpoints.hub_errors import HUB_ERRORS, explain
+from train.places import ROOT
 
-ROOT = Path(__file__).parent.parent
 PATTERNS = (  # named one by one, so that nobody's notes are made public
-    *("app.py", "app.css", "sharing.py", "README.md", "LICENSE"),
+    *("app.py", "README.md", "LICENSE", "page/*.py", "page/theme.css"),
     *("requirements.txt", "pre-requirements.txt", "packages.txt"),
-    *("ser/*.py", "ser/models/*.py", "ser/golden.flac", "examples/*.flac"),
+    *("ser/**/*.py", "ser/golden.flac", "examples/*.flac"),
     *("ser/weights/config.json", "ser/weights/model.safetensors", "ser/weights/metrics.json"),
     *("ser/weights/founding/config.json", "ser/weights/founding/model.safetensors"),
     *("ser/weights/founding/metrics.json", "ser/weights/README.md"),

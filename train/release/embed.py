@@ -3,13 +3,12 @@
 import shutil
 from pathlib import Path
 
-from ser import checkpoint
-from train.evaluate import write_rows
-from train.evidence import RESULTS
-from train.finished import load_run, quotable_rows
-from train.licences import check_may_be_handed_on
-
-MAX_BYTES = 10_000_000
+from ser.checkpoints import checkpoint
+from train.judge.evaluate import write_rows
+from train.judge.finished import load_run, quotable_rows
+from train.judge.size import check_size
+from train.places import RESULTS
+from train.release.licences import check_may_be_handed_on
 
 
 def embed(
@@ -32,10 +31,3 @@ def embed(
     for name in checkpoint.FILES if run.resolve() != target.resolve() else ():
         shutil.copyfile(run / name, target / name)
     write_rows(target / checkpoint.METRICS_NAME, rows)
-
-
-def check_size(run: Path) -> None:
-    """ValueError for weights that are too large to be committed."""
-    n_bytes = sum((run / name).stat().st_size for name in checkpoint.FILES)
-    if n_bytes > MAX_BYTES:
-        raise ValueError(f"{run} is {n_bytes / 1e6:.1f} MB; committed weights are at most 10 MB.")

@@ -1,8 +1,8 @@
 """Whether the corpora that weights learned from let the weights be handed on."""
 
-from ser.checkpoint import CheckpointConfig
+from ser.checkpoints.checkpoint import CheckpointConfig
 from train.corpora import Corpus, named
-from train.pretrain import heard_before
+from train.corpora.heard import heard_before
 
 
 def forbidding(config: CheckpointConfig) -> list[Corpus]:

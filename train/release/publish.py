@@ -15,15 +15,15 @@ from huggingface_hub import (
 )
 from huggingface_hub.errors import EntryNotFoundError, RepositoryNotFoundError
 
-from ser import checkpoint
-from ser.checkpoint import CONFIG_NAME, METRICS_NAME, WEIGHTS_NAME, expected_row
-from ser.hub_errors import HUB_ERRORS, explain
+from ser.checkpoints import checkpoint
+from ser.checkpoints.checkpoint import CONFIG_NAME, METRICS_NAME, WEIGHTS_NAME, expected_row
+from ser.checkpoints.hub_errors import HUB_ERRORS, explain
 from ser.pipeline import EmotionPipeline
-from train.card import PICTURES, model_card
-from train.evidence import RESULTS
-from train.finished import load_run, quotable_rows
-from train.licences import check_may_be_handed_on
-from train.splits import PRIMARY
+from train.corpora.splits import PRIMARY
+from train.judge.finished import load_run, quotable_rows
+from train.places import RESULTS
+from train.release.card import PICTURES, model_card
+from train.release.licences import check_may_be_handed_on
 
 
 class PublishError(RuntimeError):

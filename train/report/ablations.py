@@ -7,8 +7,10 @@ with a few words on it. All were screened: judged on validation speakers, with n
 import tomllib
 from pathlib import Path
 
-from train import evidence, tables
-from train.splits import PRIMARY
+from train.corpora.splits import PRIMARY
+from train.judge import evidence
+from train.places import evidence_folder
+from train.report import tables
 
 FILE_NAME = "ablations.toml"
 
@@ -49,7 +51,7 @@ def ablation_lines(results: Path) -> list[str]:
 
 def _screened(results: Path, recipe: str) -> Path:
     """The folder of the screening with the most folds."""
-    whole = results / recipe / evidence.screening(PRIMARY)
+    whole = evidence_folder(recipe, results) / evidence.screening(PRIMARY)
     some = sorted(whole.parent.glob(f"{whole.name}-*"), key=lambda path: len(path.name))
     if not whole.is_dir() and not some:
         raise ValueError(f"{FILE_NAME} names {recipe}, and {results} holds no screening of it.")

@@ -12,11 +12,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ser.checkpoint import METRICS_NAME
-from train import evidence, tables
+from ser.checkpoints.checkpoint import METRICS_NAME
 from train.corpora import CORPORA
-from train.recipe import load_recipe
-from train.splits import PRIMARY
+from train.corpora.splits import PRIMARY
+from train.judge import evidence
+from train.places import evidence_folder, evidence_folders
+from train.recipes.load import load_recipe
+from train.report import tables
 
 FOUNDING = "founding"
 
@@ -67,14 +69,14 @@ def load_ladder(results: Path) -> Ladder:
         for kind in ("step", "alternative")
     )
     best = steps[-1].recipe
-    if not (results / best / PRIMARY).is_dir():
+    if not (evidence_folder(best, results) / PRIMARY).is_dir():
         raise ValueError(f"The best recipe, {best}, was not measured on {PRIMARY}.")
     return Ladder(steps, alternatives, values.get("tried", {}), tuple(values.get("opened", ())))
 
 
 def _folder(results: Path, recipe: str) -> Path:
     """Figures of all folds, else of the most that there are."""
-    whole = results / recipe / PRIMARY
+    whole = evidence_folder(recipe, results) / PRIMARY
     if whole.is_dir():
         return whole
     some = [path for path in partial_folders(results) if path.parent.name == recipe]
@@ -132,22 +134,31 @@ def _minutes(row: dict) -> str:
     return f"{row['minutes'] / len(row['per_fold']):.1f}"
 
 
+def whole_folders(results: Path) -> list[Path]:
+    """Figures of all folds of the primary protocol, by recipe."""
+    return [path for of in evidence_folders(results) if (path := of / PRIMARY).is_dir()]
+
+
 def partial_folders(results: Path) -> list[Path]:
     """Figures of some folds of the primary protocol, by recipe."""
-    return sorted(path.parent for path in results.glob(f"*/{PRIMARY}-folds-*/{METRICS_NAME}"))
+    return [
+        path.parent
+        for recipe in evidence_folders(results)
+        for path in sorted(recipe.glob(f"{PRIMARY}-folds-*/{METRICS_NAME}"))
+    ]
 
 
 def partial_lines(results: Path, ladder: Ladder) -> list[str]:
     """What fell behind on some folds, beside the founding recipe on the same folds."""
     what = {step.recipe: step.what for step in ladder.steps} | ladder.tried
-    founding = results / FOUNDING / PRIMARY
+    founding = evidence_folder(FOUNDING, results) / PRIMARY
     header = ["recipe", "what changed", "folds", "seeds", "validation UA, %", "test UA, %"]
     header += ["against founding, same folds: validation", "test, points (95 % interval)"]
     cells = []
     for folder in partial_folders(results):
         rows = {row["part"]: row for row in evidence.read_rows(folder)}
         test = rows["test"]
-        if (results / test["recipe"] / PRIMARY).is_dir():
+        if (folder.parent / PRIMARY).is_dir():
             continue  # the whole protocol says more
         cells.append(
             [
@@ -167,7 +178,7 @@ def single_lines(results: Path, ladder: Ladder) -> list[str]:
     """Whole figures of recipes that are no line of the ladder: members, students, their peers."""
     told = {step.recipe for step in (*ladder.steps, *ladder.alternatives)}
     cells = []
-    for folder in sorted(results.glob(f"*/{PRIMARY}/")):
+    for folder in whole_folders(results):
         if folder.parent.name in told:
             continue
         rows = {row["part"]: row for row in evidence.read_rows(folder)}
@@ -195,7 +206,7 @@ def _description(row: dict) -> str:
 
 def opened_lines(results: Path, ladder: Ladder) -> list[str]:
     """Say for how many recipes the test folds were opened: each look may flatter the best one."""
-    whole = sorted(path.parent.name for path in results.glob(f"*/{PRIMARY}/"))
+    whole = [path.parent.name for path in whole_folders(results)]
     some = sorted({path.parent.name for path in partial_folders(results)} - set(whole))
     said = f"Recipes whose test folds of `{PRIMARY}` were opened ({len(whole) + len(some)}): "
     said += ", ".join([*whole, *(f"{name} (some folds)" for name in some)])

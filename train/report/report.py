@@ -6,13 +6,17 @@ from pathlib import Path
 
 import numpy as np
 
-from train import evidence, tables
-from train.evidence import RESULTS
-from train.ladder import FOUNDING, load_ladder
-from train.results_page import cross_corpus_lines, cross_corpus_rows, figure_lines, page_lines
-from train.splits import PRIMARY
+from train.corpora.splits import PRIMARY
+from train.judge import evidence
+from train.places import RESULTS, ROOT, evidence_folder, evidence_folders
+from train.report import tables
+from train.report.ladder import FOUNDING, load_ladder
+from train.report.results_page import (
+    cross_corpus_lines,
+    cross_corpus_rows,
+    page_lines,
+)
 
-ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 PAGE = ROOT / "docs" / "results.md"
 ELSEWHERE = (
@@ -54,12 +58,14 @@ def results_lines() -> list[str]:
     crossvals = [
         row
         for recipe in chosen
-        for row in evidence.whole_rows(RESULTS / recipe)
+        for row in evidence.whole_rows(evidence_folder(recipe))
         if row["scope"] == "recipe-crossval"
     ]
-    elsewhere = cross_corpus_lines(cross_corpus_rows(RESULTS, chosen))
+    elsewhere = cross_corpus_lines(
+        cross_corpus_rows([evidence_folder(recipe) for recipe in chosen])
+    )
     return [
-        *figure_lines([row for row in crossvals if row["part"] == "test"]),
+        *tables.figure_lines([row for row in crossvals if row["part"] == "test"]),
         "",
         *_founding_lines(crossvals),
         f"{AIMS} {_reached()}.",
@@ -73,7 +79,7 @@ def _reached() -> str:
     for protocol in (PRIMARY, RANDOM, LUNA):
         rows = [
             row
-            for recipe in sorted(RESULTS.iterdir())
+            for recipe in evidence_folders()
             for row in evidence.whole_rows(recipe)
             if (row["protocol"], row["part"]) == (protocol, "test")
         ]

@@ -1,18 +1,18 @@
 """docs/results.md: every figure that is committed, with what it may be compared with."""
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ser.labels import LABELS
-from train import evidence, tables
-from train.ablations import ablation_lines
-from train.corpora import CORPORA
-from train.cross_corpus import CROSS_CORPUS
-from train.ladder import (
-    FOUNDING,
+from train.corpora.splits import PRIMARY
+from train.judge import evidence
+from train.judge.cross_corpus import CROSS_CORPUS
+from train.places import evidence_folder, evidence_folders
+from train.report import tables
+from train.report.ablations import ablation_lines
+from train.report.ladder import (
     Ladder,
     Step,
     alternative_lines,
@@ -22,8 +22,8 @@ from train.ladder import (
     partial_lines,
     single_lines,
 )
-from train.robustness import ROBUSTNESS_NAME, beside
-from train.splits import PRIMARY, SPEAKER_DEPENDENT
+from train.report.other_corpora import cross_corpus_part
+from train.report.other_sound import robustness_lines
 
 HEAD = """# Results
 
@@ -74,14 +74,14 @@ def page_lines(results: Path) -> list[str]:
     """Every line of docs/results.md."""
     ladder = load_ladder(results)
     recipes = ladder.chosen
-    rows = {name: _test_row(results / name / PRIMARY) for name in recipes}
+    rows = {name: _test_row(evidence_folder(name, results) / PRIMARY) for name in recipes}
     parts: list[tuple[str, list[str]]] = [
         ("From the founding recipe to the best", _ladder_part(results, ladder)),
         (f"Tried in place of {ladder.best.recipe}", alternative_lines(ladder)),
         ("Single models on all folds", single_lines(results, ladder)),
         ("Measured on some folds only", partial_lines(results, ladder)),
         ("One training method at a time", ablation_lines(results)),
-        ("Figures", figure_lines(list(rows.values()))),
+        ("Figures", tables.figure_lines(list(rows.values()))),
         ("By fold", _fold_lines(rows)),
         ("Other protocols", _other_lines(results)),
         ("By emotion", _side_by_side(rows, "per_class", "emotion, recall in %", LABELS)),
@@ -90,8 +90,8 @@ def page_lines(results: Path) -> list[str]:
         ("Most frequent mistakes", _pair_lines(rows)),
         ("Calibration", _calibration_lines(rows)),
         ("When unsure answers are withheld", _coverage_lines(rows)),
-        ("Other sound", _robustness_lines(results, recipes)),
-        ("Other corpora", _cross_corpus_part(results, recipes)),
+        ("Other sound", robustness_lines(results, recipes)),
+        ("Other corpora", cross_corpus_part(results, recipes)),
     ]
     lines = HEAD.splitlines()
     for title, part in parts:
@@ -148,26 +148,11 @@ def _other_lines(results: Path) -> list[str]:
     """Whole protocols beside the primary one."""
     rows = [
         row
-        for recipe in sorted(results.iterdir())
+        for recipe in evidence_folders(results)
         for row in evidence.whole_rows(recipe)
         if row["protocol"] not in (PRIMARY, CROSS_CORPUS)
     ]
-    return figure_lines(rows) if rows else []
-
-
-def figure_lines(rows: Sequence[dict]) -> list[str]:
-    """One line a row: protocol, clips, seeds and the main figures."""
-    header = ["recipe", "protocol", "clips judged", "seeds", "UA, % (95 % interval)", "WA, %"]
-    header += ["macro-F1, %", "ECE (95 % of perfect models: under)", "NLL"]
-    return tables.markdown(
-        header,
-        [[row["recipe"], protocol_words(row["protocol"]), *tables.figures(row)] for row in rows],
-    )
-
-
-def protocol_words(protocol: str) -> str:
-    """Its name, with a warning where speakers are on both sides."""
-    return protocol + (" (*speaker-dependent*)" if protocol in SPEAKER_DEPENDENT else "")
+    return tables.figure_lines(rows) if rows else []
 
 
 def _side_by_side(
@@ -237,135 +222,3 @@ def _coverage_lines(rows: dict[str, dict]) -> list[str]:
         "",
         *tables.markdown(["answers given, %", *rows], cells),
     ]
-
-
-def _robustness_lines(results: Path, recipes: Sequence[str]) -> list[str]:
-    """What answers do under other conditions, and whether the best recipe is more brittle."""
-    files = results.glob(f"*/*/{ROBUSTNESS_NAME}")
-    found = [json.loads(path.read_text()) for path in _in_order(results, files, recipes)]
-    if not found:
-        return []
-    header = ["recipe", "protocol", "clips", "seeds", "condition", "answers that stay, %"]
-    header += ["UA before, %", "UA changed by, points (95 % interval)"]
-    lines = tables.markdown(
-        header,
-        [
-            [
-                row["recipe"],
-                protocol_words(row["protocol"]),
-                f"{row['part']}, {row['n_clips']}",
-                len(row["seeds"]),
-                row["condition"],
-                tables.percent(row["unchanged"]),
-                tables.percent(row["ua_before"]),
-                tables.gain(row["ua_change"], *row["ua_change_ci95"]),
-            ]
-            for rows in found
-            for row in rows
-        ],
-    )
-    lines = [
-        "A change of a kind that the training copies went through (`[augment]` in the recipe) is",
-        "easier to bear; the clips and what is drawn for them are others.",
-        "",
-        *lines,
-    ]
-    primary = {rows[0]["recipe"]: rows for rows in found if rows[0]["protocol"] == PRIMARY}
-    if not set(primary).issuperset(recipes) or len(recipes) < 2:
-        return lines
-    return [*lines, "", *_brittle_lines(primary[recipes[-1]], primary[FOUNDING])]
-
-
-def _brittle_lines(rows: Sequence[dict], reference: Sequence[dict]) -> list[str]:
-    """Whether the recipe of `rows` is more brittle than that of `reference`, and by how much."""
-    found = beside(rows, reference)
-    worse = [name for name, pairs in found.items() if any(high < 0 for *_, high in pairs.values())]
-    best, founding = rows[0]["recipe"], reference[0]["recipe"]
-    return [
-        f"{best} minus {founding}, paired by actor. It is more brittle where an interval lies",
-        f"below zero: {'; '.join(worse) if worse else 'under none of these'}.",
-        "",
-        *tables.markdown(
-            ["condition", "answers that stay, points", "change of UA, points"],
-            [
-                [name, *(tables.gain(*pairs[key]) for key in ("unchanged", "ua_change"))]
-                for name, pairs in found.items()
-            ],
-        ),
-    ]
-
-
-def _in_order(results: Path, paths: Iterable[Path], first: Sequence[str]) -> list[Path]:
-    """Evidence of the `first` recipes in their order, then that of the others by name."""
-
-    def rank(path: Path) -> tuple[int, Path]:
-        recipe = path.relative_to(results).parts[0]
-        return (first.index(recipe) if recipe in first else len(first)), path
-
-    return sorted(paths, key=rank)
-
-
-def _cross_corpus_part(results: Path, first: Sequence[str]) -> list[str]:
-    """Of all weights that were judged so, those of the `first` recipes before the others."""
-    folders = _in_order(results, results.glob(f"*/{CROSS_CORPUS}"), first)
-    rows = [row for folder in folders for row in evidence.read_rows(folder)]
-    if not rows:
-        return []
-    return [
-        "Every clip of an emotion that is one of the eight, once with all eight answers allowed",
-        "and once with the answer among the corpus's own emotions. An interval over few speakers",
-        "(TESS has two) says little. ECE tells how far the confidence can be trusted there.",
-        "",
-        *cross_corpus_lines(rows),
-        "",
-        *tables.markdown(
-            [
-                "recipe",
-                "tested on",
-                "WA, %",
-                "ECE (95 % of perfect models: under)",
-                "by sex, UA in %",
-            ],
-            [
-                [
-                    row["recipe"],
-                    CORPORA[row["tested_on"]].title,
-                    tables.percent(row["wa"]),
-                    tables.ece(row),
-                    ", ".join(f"{k} {tables.percent(v)}" for k, v in row["per_sex"].items()),
-                ]
-                for row in rows
-            ],
-        ),
-    ]
-
-
-def cross_corpus_rows(results: Path, recipes: Sequence[str]) -> list[dict]:
-    """Rows of these recipes' weights on corpora that they never heard."""
-    folders = [results / recipe / CROSS_CORPUS for recipe in recipes]
-    return [row for folder in folders if folder.is_dir() for row in evidence.read_rows(folder)]
-
-
-def cross_corpus_lines(rows: Sequence[dict]) -> list[str]:
-    """One line a set of weights and corpus; none where nothing was measured."""
-    header = ["recipe", "trained on", "tested on", "language", "clips, speakers, emotions"]
-    header += [
-        "UA of eight answers, % (95 % interval)",
-        "UA among its emotions, %",
-        "chance there, %",
-    ]
-    cells = [
-        [
-            row["recipe"],
-            ", ".join(CORPORA[name].title for name in row["corpora"]),
-            CORPORA[row["tested_on"]].title,
-            CORPORA[row["tested_on"]].language,
-            f"{row['n_clips']}, {row['n_speakers']}, {len(row['classes'])}",
-            tables.ua(row),
-            f"{tables.percent(row['ua_restricted'])} "
-            f"({tables.interval(*row['ua_restricted_ci95'])})",
-            tables.percent(1 / len(row["classes"])),
-        ]
-        for row in rows
-    ]
-    return tables.markdown(header, cells) if cells else []

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from train.corpora.splits import SPEAKER_DEPENDENT
+
 
 def markdown(header: Sequence[object], rows: Sequence[Sequence[object]]) -> list[str]:
     """Lines of a table."""
@@ -52,3 +54,18 @@ def figures(row: dict) -> list[str]:
         ece(row),
         f"{row['nll']:.2f}",
     ]
+
+
+def figure_lines(rows: Sequence[dict]) -> list[str]:
+    """One line a row: protocol, clips, seeds and the main figures."""
+    header = ["recipe", "protocol", "clips judged", "seeds", "UA, % (95 % interval)", "WA, %"]
+    header += ["macro-F1, %", "ECE (95 % of perfect models: under)", "NLL"]
+    return markdown(
+        header,
+        [[row["recipe"], protocol_words(row["protocol"]), *figures(row)] for row in rows],
+    )
+
+
+def protocol_words(protocol: str) -> str:
+    """Its name, with a warning where speakers are on both sides."""
+    return protocol + (" (*speaker-dependent*)" if protocol in SPEAKER_DEPENDENT else "")

@@ -8,20 +8,22 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from ser import checkpoint
+from ser.checkpoints import checkpoint
 from ser.process import one_thread
-from train import cost, evidence
+from train.fit import cost
+from train.judge import evidence
+from train.places import evidence_folder
 from train.cores import N_WORKERS
 from train.corpora import Utterance, data_sha256, load_corpora
-from train.data import FeatureStore
-from train.distill import Teacher
-from train.evaluate import Predictions, metrics_row
-from train.finished import PREDICTIONS_NAME
-from train.folders import rehearsal_folder, run_folder
-from train.pretrain import Pretraining
-from train.recipe import Recipe
-from train.runs import fit_run, rehearse, without_refit
-from train.splits import SPEAKER_DEPENDENT, make_splits
+from train.clips.store import FeatureStore
+from train.runs.distill import Teacher
+from train.judge.evaluate import Predictions, metrics_row
+from train.judge.finished import PREDICTIONS_NAME
+from train.runs.folders import rehearsal_folder, run_folder
+from train.runs.pretrain import Pretraining
+from train.recipes.recipe import Recipe
+from train.runs.runs import fit_run, rehearse, without_refit
+from train.corpora.splits import SPEAKER_DEPENDENT, make_splits
 
 
 def crossval(
@@ -39,7 +41,7 @@ def crossval(
     Finished folds are kept, interrupted ones go on. Writes metrics.json (one row for the
     validation clips, one for the test clips), every clip's probabilities and pictures into
     `results/RECIPE/PROTOCOL`, where they are committed as evidence; where only some `folds` were
-    asked for, into another folder and under another name (see `train.evidence`). When `screening`,
+    asked for, into another folder and under another name (see `train.judge.evidence`). When `screening`,
     only the first seed's rehearsals are done, and no test clip is heard: a way to choose between
     recipes.
     """
@@ -171,5 +173,5 @@ def _collect(
             **evidence.folds_judged(folds, n_folds),
         )
         rows.append(row)
-    evidence.write(results / recipe.name / name, rows, judged)
+    evidence.write(evidence_folder(recipe.name, results) / name, rows, judged)
     return rows

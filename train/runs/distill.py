@@ -7,13 +7,15 @@ import numpy as np
 import torch
 from torch import nn
 
-from ser import checkpoint
+from ser.checkpoints import checkpoint
 from ser.labels import N_LABELS
-from train.augment import AugmentConfig
+from train.clips.augment import AugmentConfig
 from train.corpora import Utterance
-from train.data import FeatureStore, judged_by_length
-from train.pretrain import heard_before
-from train.recipe import Recipe, load_recipe
+from train.clips.store import FeatureStore
+from train.clips.batches import judged_by_length
+from train.corpora.heard import heard_before
+from train.recipes.recipe import Recipe
+from train.recipes.load import load_recipe
 
 UNHEARD_NAME = "unheard-predictions.npz"  # of a run's training clips, each speaker left out in turn
 

@@ -8,17 +8,19 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from ser import checkpoint, models
-from ser.checkpoint import CheckpointConfig
+from ser.checkpoints import checkpoint
+from ser import models
+from ser.checkpoints.checkpoint import CheckpointConfig
 from ser.labels import N_LABELS
-from train import cost, loop
+from train import places
+from train.fit import cost, loop
 from train.corpora import Utterance, data_sha256, load_corpora
-from train.data import FeatureStore
-from train.folders import claim, is_claimed, pretraining_folder
-from train.recipe import Recipe, load_recipe
-from train.splits import Split
+from train.clips.store import FeatureStore
+from train.runs.folders import claim, is_claimed, pretraining_folder
+from train.recipes.recipe import Recipe
+from train.recipes.load import load_recipe
+from train.corpora.splits import Split
 
-KEPT = Path(__file__).with_name("pretrained")  # fits that come with the code; see its README.md
 VALIDATION_SHARE = 0.1  # of the speakers of each corpus
 
 
@@ -44,16 +46,6 @@ def speaker_split(utterances: Sequence[Utterance]) -> Split:
 
 def _unit(utterance: Utterance) -> str:
     return utterance.group or utterance.speaker
-
-
-def heard_before(config: CheckpointConfig, what: str) -> list[str]:
-    """The `corpora` or `speakers` behind the pretrainings and teachers of a checkpoint."""
-    told = [
-        part.training.get(source, {}).get(what, ())
-        for part in (config, *config.members)
-        for source in ("pretraining", "teacher")
-    ]
-    return sorted({name for names in told for name in names})
 
 
 class Pretraining:
@@ -84,8 +76,8 @@ class Pretraining:
         return FeatureStore(self.utterances, self.recipe.features, self.recipe.augment, seed)
 
     def folder(self, seed: int, runs: Path) -> Path:
-        """Where its fit lies or will lie: in `KEPT` if that holds it, else in `runs`."""
-        kept = KEPT / self.recipe.name / f"seed-{seed}"
+        """Where its fit lies or will lie: in `places.KEPT_FITS` if that holds it, else in `runs`."""
+        kept = places.KEPT_FITS / self.recipe.name / f"seed-{seed}"
         if is_claimed(kept, self.recipe, self.split, seed, self.data):
             return kept
         return pretraining_folder(runs, self.recipe, seed)

@@ -18,18 +18,21 @@ import numpy as np
 import torch
 from torch import nn
 
-from ser import checkpoint
-from ser.checkpoint import CheckpointConfig
+from ser.checkpoints import checkpoint
+from ser.checkpoints.checkpoint import CheckpointConfig
 from ser.pipeline import EmotionPipeline
-from train import cost, distill, evidence, loop, pictures
+from train import places
+from train.fit import cost, loop
+from train.runs import distill
+from train.judge import evidence, pictures
 from train.corpora import Utterance, content_hash, data_sha256, load_corpora
-from train.data import FeatureStore
-from train.evaluate import Predictions, git_commit, predict_all
-from train.finished import PREDICTIONS_NAME, evaluate_run, load_run
-from train.folders import claim, claimed_seed, rehearsal_folder, run_folder
-from train.pretrain import Pretraining
-from train.recipe import Recipe
-from train.splits import (
+from train.clips.store import FeatureStore
+from train.judge.evaluate import Predictions, git_commit, predict_all
+from train.judge.finished import PREDICTIONS_NAME, evaluate_run, load_run
+from train.runs.folders import claim, claimed_seed, rehearsal_folder, run_folder
+from train.runs.pretrain import Pretraining
+from train.recipes.recipe import Recipe
+from train.corpora.splits import (
     REHEARSED_ON,
     SPEAKER_DEPENDENT,
     Split,
@@ -37,9 +40,6 @@ from train.splits import (
     make_splits,
     with_validation,
 )
-
-RUNS = Path(__file__).parent.parent / "runs"
-
 
 def fit_run(
     recipe: Recipe,
@@ -53,7 +53,7 @@ def fit_run(
     """Train one fold into `run` (or finish what is there) and return its metrics rows.
 
     A recipe that says `refit` is rehearsed first, in a folder beside `run`, and one that says
-    `pretrain` starts from a fit in `runs` (`RUNS`), where that was not done. Raises ValueError
+    `pretrain` starts from a fit in `runs` (`places.RUNS`), where that was not done. Raises ValueError
     where a folder holds anything else than the beginning of this very run.
     """
     recipe = without_refit(recipe) if protocol in SPEAKER_DEPENDENT else recipe
@@ -114,7 +114,7 @@ def _fit_split(
     rehearsals: Sequence[Path] = (),
     rehearsing: bool = False,
 ) -> list[dict]:
-    base = runs or RUNS
+    base = runs or places.RUNS
     if recipe.members:
         folders = [
             _fit_earlier(member, split, seed, base, announce, rehearsing)

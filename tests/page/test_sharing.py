@@ -1,0 +1,380 @@
+"""Sharing and taking back in the browser, with the app and a Hub in processes of their own."""
+
+import hashlib
+import json
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import sharing
+import soundfile
+from gradio_client import Client, handle_file
+from playwright.sync_api import Browser, Page, expect
+
+from ser.checkpoints.checkpoint import FOUNDING
+from ser.feedback.queue import CONSENT_VERSION
+from ser.labels import LABELS
+from ser.pipeline import EmotionPipeline
+from ser.sound.audio import load_audio
+from tests.hub.server import Hub
+from tests.page.app_server import (
+    ANSWER_S,
+    DESKTOP,
+    EXAMPLES,
+    PHONE,
+    SCREENSHOTS,
+    RunningApp,
+    choose,
+    chromium,
+    running_app,
+    start_app,
+)
+from tests.small_runs import make_checkpoint
+
+MODEL, VOICES = "user/voice", "user/voices"
+TOKEN = "hf_write"
+CLIP = EXAMPLES / "middle-and-lively.flac"
+OTHER_CLIP = EXAMPLES / "low-and-slow.flac"
+SENTENCE = "Perceived expression:"
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory) -> Iterator[Hub]:
+    """A Hub that holds a published model."""
+    folder = tmp_path_factory.mktemp("hub")
+    with Hub(folder) as running:
+        files = make_checkpoint(folder / "model").iterdir()
+        running.create("model", MODEL).commit({path.name: path.read_bytes() for path in files})
+        yield running
+
+
+@pytest.fixture(scope="module")
+def app(hub, tmp_path_factory) -> Iterator[RunningApp]:
+    """The app as a maintainer starts it: a model and a dataset of the Hub, and a token."""
+    folder = tmp_path_factory.mktemp("app")
+    with start_app(folder, settings(hub) | {"SER_MODEL": MODEL}) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+def settings(hub: Hub, repo: str = VOICES, token: str | None = TOKEN) -> dict[str, str]:
+    return hub.environment(token) | {"SER_FEEDBACK_REPO": repo, "SER_FEEDBACK_PUSH_S": "0.3"}
+
+
+def rows(hub: Hub, repo: str = VOICES) -> list[dict]:
+    if ("dataset", repo) not in hub.repos:
+        return []
+    files = hub.repo("dataset", repo).files("main")
+    return [json.loads(line) for line in files.get("train/metadata.jsonl", b"").splitlines()]
+
+
+def row_of(hub: Hub, receipt: str, repo: str = VOICES) -> dict:
+    digest = hashlib.sha256(receipt.encode()).hexdigest()
+    (row,) = (row for row in rows(hub, repo) if row["receipt_sha256"] == digest)
+    return row
+
+
+def listen(page: Page, clip: Path = CLIP) -> None:
+    """Have a recording judged, and open the panel."""
+    choose(page, clip)
+    expect(page.locator("#said")).to_contain_text(SENTENCE)
+    opener = page.get_by_role("button", name="Was the answer right?")
+    expect(opener).to_be_visible()
+    try:  # it stays open once it was opened, but what is in it comes a moment later
+        expect(page.get_by_role("checkbox")).to_be_visible(timeout=1000)
+    except AssertionError:
+        opener.click()
+    expect(page.get_by_role("checkbox")).not_to_be_checked()
+    chosen = page.locator("#expression").get_by_role("radio", checked=True)
+    expect(chosen).to_have_count(0)
+
+
+def share_button(page: Page):
+    return page.get_by_role("button", name="Share this recording", exact=True)
+
+
+def share(page: Page, label: str) -> str:
+    """Consent, choose and share; the receipt."""
+    before = page.locator("#receipt textarea").all()
+    before = before[0].input_value() if before else ""
+    page.get_by_role("radio", name=label).check()
+    page.get_by_role("checkbox").check()
+    share_button(page).click()
+    expect(page.locator("#receipt textarea")).not_to_have_value(before)
+    return page.locator("#receipt textarea").input_value()
+
+
+def take_back(page: Page, receipt: str) -> None:
+    if not page.get_by_label("The receipt you got").is_visible():
+        page.get_by_role("button", name="Take a shared recording back").click()
+    page.get_by_label("The receipt you got").fill(receipt)
+    page.get_by_role("button", name="Take it back").click()
+
+
+def status_says(page: Page, words: str) -> None:
+    expect(page.locator("#share-status")).to_contain_text(words)
+
+
+def parts(running: RunningApp) -> str:
+    """What the page is made of, its style sheet aside."""
+    return json.dumps(json.loads(config(running))["components"])
+
+
+def config(running: RunningApp) -> str:
+    with urllib.request.urlopen(f"{running.url}/config", timeout=30) as answer:
+        return answer.read().decode()
+
+
+# --- sharing ----------------------------------------------------------------------------------
+
+
+def test_a_recording_is_queued_then_saved_with_its_label(hub, app, open_page):
+    page = open_page(app, DESKTOP)
+    assert page.locator("#share").count() == 0  # nothing is asked before there is an answer
+    listen(page)
+    consent = page.locator("#consent")
+    for words in (VOICES, "until you take it back", "cannot forget", "No name, no address"):
+        expect(consent).to_contain_text(words)
+    expect(page.get_by_role("group", name=sharing.QUESTION)).to_be_visible()
+    hub.fail(hang=True, path="*/commit/*")
+    receipt = share(page, "sad")
+    status_says(page, "Queued")
+    assert rows(hub) == []
+    page.screenshot(path=SCREENSHOTS / "sharing-desktop.png", full_page=True)
+    hub.heal()
+    status_says(page, "Saved")
+    row = row_of(hub, receipt)
+    repo = hub.repo("dataset", VOICES)
+    assert repo.private and row["label"] == "sad"
+    assert (row["model"], row["revision"]) == (MODEL, commit(hub))
+    sound = repo.files("main")[f"train/{row['file_name']}"]
+    assert hashlib.sha256(sound).hexdigest() == row["audio_sha256"]
+    np.testing.assert_allclose(load_audio(sound), load_audio(CLIP), atol=1e-3)
+    expect(page.get_by_role("checkbox")).not_to_be_checked()
+
+
+def test_a_double_click_gives_one_and_a_second_recording_another(hub, app, open_page):
+    n_rows = len(rows(hub))
+    page = open_page(app, DESKTOP)
+    listen(page)
+    page.get_by_role("radio", name="The answer was right").check()
+    page.get_by_role("checkbox").check()
+    share_button(page).dblclick()
+    status_says(page, "Saved")
+    first = page.locator("#receipt textarea").input_value()
+    expect(share_button(page)).to_be_disabled()
+    page.get_by_role("button", name="Listen").click()  # the same answer again
+    page.wait_for_timeout(1500)
+    expect(share_button(page)).to_be_disabled()
+    page.get_by_label("Clear").first.click()
+    expect(page.locator("#share")).to_have_count(0)
+    expect(page.locator("#receipt textarea")).to_have_value(first)
+    listen(page, OTHER_CLIP)
+    second = share(page, "I can't tell")
+    status_says(page, "Saved")
+    expect(page.locator("#earlier")).to_contain_text(first)
+    assert len(rows(hub)) == n_rows + 2
+    first_row, second_row = row_of(hub, first), row_of(hub, second)
+    assert first_row["label"] == LABELS[int(np.argmax(first_row["probabilities"]))]
+    assert second_row["label"] is None
+    assert first_row["visit"] == second_row["visit"]
+    assert len({row["visit"] for row in rows(hub)}) == 2  # this page, and the one before
+
+
+def test_right_means_the_answer_that_shows_whoever_gave_it(hub, app, open_page):
+    founding = EmotionPipeline.from_pretrained(FOUNDING)
+    page = open_page(app, DESKTOP)
+    listen(page)
+    said = page.locator("#said .answer")  # beside it stands, for a while, how long it takes
+    before = said.inner_text()
+    page.get_by_role("radio", name="founding").check()
+    expect(said).not_to_have_text(before)
+    receipt = share(page, "The answer was right")
+    status_says(page, "Saved")
+    row = row_of(hub, receipt)
+    answer = founding.predict(CLIP)
+    assert (row["model"], row["revision"]) == ("founding", founding.checkpoint.revision)
+    assert row["label"] == answer.emotion.name
+    np.testing.assert_allclose(row["probabilities"], answer.probabilities, atol=1e-3)
+
+
+def test_without_consent_or_choice_nothing_is_stored(hub, app, open_page):
+    n_rows = len(rows(hub))
+    page = open_page(app, DESKTOP)
+    listen(page)
+    problem = page.locator("#share-problem")
+    share_button(page).click()
+    expect(problem).to_contain_text(sharing.UNCHOSEN)
+    page.get_by_role("radio", name="happy").check()
+    share_button(page).click()
+    expect(problem).to_contain_text(sharing.UNTICKED)
+    for path in app.folder.rglob("*.flac"):
+        path.unlink()  # as the sweeper does in time
+    page.get_by_role("checkbox").check()
+    share_button(page).click()
+    expect(problem).to_contain_text("has been deleted by now")
+    expect(share_button(page)).to_be_enabled()
+    assert page.locator("#receipt").count() == 0
+    assert len(rows(hub)) == n_rows
+
+
+def test_a_machines_voice_is_not_offered_for_sharing(app, open_page):
+    page = open_page(app, DESKTOP)
+    listen(page)
+    page.get_by_role("button", name="high and slow").click()
+    expect(page.locator("#share")).to_have_count(0)
+    expect(page.locator("#said")).to_contain_text(SENTENCE)
+
+
+def test_what_is_shared_while_the_hub_is_down_is_saved_when_it_is_back(hub, app, open_page):
+    page = open_page(app, DESKTOP)
+    listen(page)
+    hub.down()
+    receipt = share(page, "angry")
+    status_says(page, "Queued")
+    page.wait_for_timeout(1000)  # tries that fail
+    status_says(page, "Queued")
+    hub.up()
+    status_says(page, "Saved")
+    assert row_of(hub, receipt)["label"] == "angry"
+
+
+# --- taking back ------------------------------------------------------------------------------
+
+
+def test_a_receipt_takes_the_recording_back_from_dataset_and_history(hub, app, open_page, tmp_path):
+    samples, rate_hz = soundfile.read(CLIP)
+    soundfile.write(tmp_path / "mine.wav", samples[: int(1.9 * rate_hz)], rate_hz)
+    page = open_page(app, DESKTOP)
+    listen(page, tmp_path / "mine.wav")
+    receipt = share(page, "calm")
+    status_says(page, "Saved")
+    row = row_of(hub, receipt)
+    n_rows = len(rows(hub))
+    repo = hub.repo("dataset", VOICES)
+    assert repo.history_contains(row["audio_sha256"])
+
+    another = open_page(app, PHONE, "?__theme=dark")  # with the receipt alone, and no prediction
+    take_back(another, "my receipt")
+    expect(another.locator("#take-status")).to_contain_text("That is no receipt")
+    hub.down()
+    take_back(another, f" {receipt} ")
+    expect(another.locator("#take-status")).to_contain_text("as soon as the Hub answers")
+    another.screenshot(path=SCREENSHOTS / "taking-back-phone-dark.png", full_page=True)
+    hub.up()
+    expect(another.locator("#take-status")).to_contain_text("Gone")
+    assert len(rows(hub)) == n_rows - 1
+    assert not repo.history_contains(row["audio_sha256"])
+    assert not repo.history_contains(row["receipt_sha256"].encode())
+
+
+def test_what_was_shared_in_this_page_is_taken_back_in_it(hub, app, open_page):
+    n_rows = len(rows(hub))
+    page = open_page(app, PHONE)
+    listen(page)
+    receipt = share(page, "fearful")
+    take_back(page, receipt)
+    status_says(page, "Gone")
+    assert len(rows(hub)) == n_rows
+    page.screenshot(path=SCREENSHOTS / "sharing-phone.png", full_page=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+# --- the app ----------------------------------------------------------------------------------
+
+
+def commit(hub: Hub) -> str:
+    return hub.repo("model", MODEL).commits("main")[0].id
+
+
+def test_a_model_of_the_hub_answers_and_its_commit_is_shown(hub, app, open_page):
+    foot = open_page(app, DESKTOP).locator("#foot")
+    expect(foot).to_contain_text(f"{MODEL} (attention_lstm)")
+    expect(foot).to_contain_text(commit(hub))
+    answer = Client(app.url, verbose=False).predict(handle_file(str(CLIP)), api_name="/predict")
+    assert answer["model"] == {"name": MODEL, "revision": commit(hub)}
+
+
+def test_sharing_is_no_part_of_the_api(app):
+    endpoints = Client(app.url, verbose=False).view_api(return_format="dict", print_info=False)
+    assert list(endpoints["named_endpoints"]) == ["/predict"]
+    assert not endpoints["unnamed_endpoints"]
+
+
+def test_no_token_in_the_page_its_config_or_the_log(app, open_page):
+    page = open_page(app, DESKTOP)
+    listen(page)
+    assert app.log.read_text()
+    for text in (page.content(), config(app), app.log.read_text()):
+        assert TOKEN not in text
+
+
+def test_without_a_dataset_nothing_of_it_is_on_the_page():
+    text = parts(running_app())
+    assert "perceived expression" in text
+    assert "receipt" not in text and "share it" not in text and "Share" not in text
+
+
+def test_without_token_and_hub_the_page_starts_says_so_and_takes_no_recordings(hub, tmp_path):
+    hub.down()
+    model = {"SER_MODEL": "user/never-fetched"}
+    with start_app(tmp_path, settings(hub, token=None) | model) as running:
+        hub.up()  # for the other tests, whatever this one finds
+        text = parts(running)
+        assert "user/never-fetched" in text and "the embedded default answers" in text
+        assert "the embedded default answers" in running.log.read_text()
+        assert "receipt" not in text
+
+
+def test_killed_right_after_the_receipt_nothing_is_lost_or_doubled(hub, open_page, tmp_path):
+    repo = "user/other-voices"
+    hub.down()
+    first = start_app(tmp_path, settings(hub, repo))
+    page = open_page(first, PHONE, "?__theme=dark")
+    listen(page)
+    receipt = share(page, "surprised")
+    first.kill()
+    page.close()
+    hub.up()
+    assert rows(hub, repo) == []
+    with start_app(tmp_path, settings(hub, repo)) as second:
+        deadline = time.monotonic() + ANSWER_S
+        while not rows(hub, repo) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        time.sleep(1)  # for a second row that must not come
+        (row,) = rows(hub, repo)
+        assert row == row_of(hub, receipt, repo) and row["label"] == "surprised"
+        page = open_page(second, DESKTOP)
+        take_back(page, receipt)
+        expect(page.locator("#take-status")).to_contain_text("Gone")
+        page.close()
+        assert rows(hub, repo) == []
+        assert TOKEN not in second.log.read_text()
+
+
+def test_whoever_changes_the_consent_text_raises_its_version():
+    text = sharing.consent(VOICES) + sharing.AGREE
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    assert (CONSENT_VERSION, digest) == ("1", "a3af8686d41ab431")
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({}, "10.0.0.1"),
+        ({"x-forwarded-for": "203.0.113.9, 10.0.0.7"}, "203.0.113.9"),
+        ({"x-forwarded-for": ""}, "10.0.0.1"),
+    ],
+)
+def test_a_visitor_behind_a_proxy_is_counted_by_its_own_address(headers, expected):
+    request = SimpleNamespace(headers=headers, client=SimpleNamespace(host="10.0.0.1"))
+    assert sharing.address(request) == expected

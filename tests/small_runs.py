@@ -1,0 +1,80 @@
+"""Runs in small: a recipe of seconds, checkpoints that nobody trained."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from ser.checkpoints import checkpoint
+from ser.checkpoints.checkpoint import CheckpointConfig
+from ser.features import FeatureConfig
+from ser.pipeline import EmotionPipeline
+from train.judge import finished
+
+# A recipe whose run takes seconds.
+TINY = """
+base = "founding"
+[model]
+hidden_size = 8
+n_layers = 1
+dropout = 0.2
+[augment]
+copies = 1
+seed = 0
+[train]
+max_epochs = 2
+"""
+
+
+def work_in(folder: Path, data: Path, patch: pytest.MonkeyPatch) -> None:
+    """Commands run in this folder, on this data; a cross-validation starts no processes."""
+    patch.setenv("SER_DATA", str(data))
+    patch.setattr("train.places.RUNS", folder / "runs")
+    patch.setattr("train.runs.crossval.ProcessPoolExecutor", InThisProcess)
+    patch.chdir(folder)
+
+
+class InThisProcess(ThreadPoolExecutor):
+    """In place of a pool of processes, each of which takes seconds to start."""
+
+    def __init__(self, n_jobs: int, context: object, initializer: object):
+        super().__init__(1)
+
+
+def make_checkpoint(folder: Path, seed: int = 0, **training: object) -> Path:
+    """Save a tiny untrained model with its golden answer."""
+    torch.manual_seed(seed)
+    config = CheckpointConfig(
+        "attention_lstm", {"hidden_size": 8, "n_layers": 1}, FeatureConfig(), training=training
+    )
+    checkpoint.save(folder, config.build(), config)
+    golden = EmotionPipeline(checkpoint.load(folder)).golden_answer()
+    checkpoint.save_config(folder, replace(config, golden=golden))
+    return folder
+
+
+def untrained_run(folder, recipe, split, weights):
+    """A run folder as `fit` leaves it, seed 0; `weights` is the seed of its weights."""
+    speakers = {
+        f"{part}_speakers": sorted({u.speaker for u in clips})
+        for part, clips in split.parts.items()
+    }
+    make_checkpoint(
+        folder,
+        weights,
+        recipe=recipe,
+        corpora=["ravdess"],
+        protocol=split.protocol,
+        fold=split.fold,
+        best_epoch=1,
+        n_epochs=1,
+        minutes=0.1,
+        **speakers,
+    )
+    config = json.loads((folder / "config.json").read_text())
+    config["training"]["seed"] = 0
+    (folder / "config.json").write_text(json.dumps(config))
+    finished.evaluate_run(folder)
