@@ -27,6 +27,16 @@ seed = 0
 [train]
 max_epochs = 2
 """
+# A linear one.
+RIDGE = """
+description = "Statistics of MFCC."
+corpora = ["ravdess"]
+[model]
+name = "functionals"
+[train]
+ridge = 1.0
+refit = true
+"""
 
 
 def work_in(folder: Path, data: Path, patch: pytest.MonkeyPatch) -> None:

@@ -4,10 +4,10 @@ import io
 import json
 
 from gradio_client import Client, handle_file
-from test_sharing import MODEL, VOICES, listen, settings, share, status_says
 
 from ser.checkpoints.checkpoint import GOLDEN_CLIP
 from tests.page.app_server import DESKTOP, RunningApp, chromium, start_app
+from tests.page.visitor import MODEL, VOICES, listen, settings, share, status_says
 from tests.small_runs import TINY, work_in
 from train.__main__ import main
 

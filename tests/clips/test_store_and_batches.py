@@ -12,7 +12,8 @@ from ser.features import FeatureConfig, extract
 from ser.labels import LABELS
 from ser.pipeline import EmotionPipeline
 from ser.sound.audio import SAMPLE_RATE, load_audio
-from train.clips import augment, data
+from train.clips import augment
+from train.clips import store as feature_store
 from train.clips.augment import AugmentConfig
 from train.clips.batches import collate, sample, training_batches
 from train.clips.perturb import PerturbConfig
@@ -64,7 +65,7 @@ def test_keeping_features_moves_no_probability_by_a_thousandth(ravdess, folder):
 
 
 def test_the_second_time_comes_from_the_cache(utterances, store, monkeypatch):
-    monkeypatch.setattr(data, "_compute", None)
+    monkeypatch.setattr(feature_store, "_compute", None)
     for utterance in utterances:
         utterance.path.touch()  # as a new download does: content counts, not dates
     again = FeatureStore(utterances, CONFIG, AugmentConfig(copies=3), seed=0)
@@ -76,7 +77,7 @@ def test_the_second_time_comes_from_the_cache(utterances, store, monkeypatch):
 def test_recipes_share_what_they_hear_of_a_corpus(utterances, monkeypatch):
     two = [*utterances[:3], *(replace(u, corpus="other") for u in utterances[3:])]
     both = FeatureStore(two, CONFIG, AugmentConfig(), seed=0)
-    monkeypatch.setattr(data, "_compute", None)
+    monkeypatch.setattr(feature_store, "_compute", None)
     alone = FeatureStore(two[:3], CONFIG, AugmentConfig(), seed=0)
     assert list(both.clean) == [u.stem for u in two]
     for stem, (clip,) in alone.clean.items():
@@ -100,7 +101,7 @@ def test_another_seed_config_or_file_is_computed_anew(utterances, store, speech)
 def test_copies_with_a_seed_of_their_own_are_shared_by_all_runs(utterances, monkeypatch):
     config = AugmentConfig(copies=2, seed=7)
     first = FeatureStore(utterances, CONFIG, config, seed=0)
-    monkeypatch.setattr(data, "_compute", None)
+    monkeypatch.setattr(feature_store, "_compute", None)
     second = FeatureStore(utterances, CONFIG, config, seed=1)
     for one, two in zip(first.copies["clip-2"], second.copies["clip-2"], strict=True):
         np.testing.assert_array_equal(one, two)

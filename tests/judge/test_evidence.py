@@ -8,8 +8,8 @@ import pytest
 from train.__main__ import main
 from train.judge import evaluate, evidence, finished, metrics
 from train.judge.evaluate import Predictions
+from train.places import ROOT
 from train.release import publish
-from train.report.report import ROOT
 
 PROTOCOL = "emobox-6fold"
 

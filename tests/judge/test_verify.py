@@ -11,7 +11,7 @@ from train.corpora import load_corpora
 from train.corpora.splits import make_splits
 from train.judge import evidence, verify
 from train.judge.evaluate import Predictions
-from train.report.report import ROOT
+from train.places import ROOT
 
 PROTOCOL = "emobox-6fold"
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from tests.small_runs import TINY
 from safetensors.torch import load_file
-from test_ensemble import RIDGE
+from tests.small_runs import RIDGE
 
 from ser.checkpoints import checkpoint
 from train.__main__ import main

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tests.small_runs import TINY
+from tests.small_runs import RIDGE, TINY
 from torch import nn
 
 from ser.checkpoints import checkpoint
@@ -107,17 +107,6 @@ def test_a_member_without_its_weights_is_refused(folders, tmp_path):
     checkpoint.save(tmp_path / "half", nn.ModuleList([loaded[0].model]), config)
     with pytest.raises(CheckpointError, match="does not hold the weights"):
         checkpoint.load(tmp_path / "half")
-
-
-RIDGE = """
-description = "Statistics of MFCC."
-corpora = ["ravdess"]
-[model]
-name = "functionals"
-[train]
-ridge = 1.0
-refit = true
-"""
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from train.corpora.splits import MEASURED, SPEAKER_DEPENDENT
 from train.judge.cross_corpus import CROSS_CORPUS
 from train.release.licences import forbidding
 from train.report import tables
-from train.report.results_page import cross_corpus_lines
+from train.report.other_corpora import cross_corpus_lines
 
 LICENSE = "cc-by-nc-sa-4.0"  # RAVDESS is non-commercial and share-alike
 LIMITS = {

@@ -11,11 +11,8 @@ from train.judge import evidence
 from train.places import RESULTS, ROOT, evidence_folder, evidence_folders
 from train.report import tables
 from train.report.ladder import FOUNDING, load_ladder
-from train.report.results_page import (
-    cross_corpus_lines,
-    cross_corpus_rows,
-    page_lines,
-)
+from train.report.other_corpora import cross_corpus_lines, cross_corpus_rows
+from train.report.results_page import page_lines
 
 README = ROOT / "README.md"
 PAGE = ROOT / "docs" / "results.md"
