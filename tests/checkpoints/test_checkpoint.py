@@ -129,7 +129,7 @@ def test_an_unreachable_hub_is_a_sentence(tmp_path):
     import sys
 
     code = (
-        "from ser import checkpoint\n"
+        "from ser.checkpoints import checkpoint\n"
         "try:\n    checkpoint.load('nobody/nothing@main')\n"
         "except checkpoint.CheckpointError as error:\n    print(error)"
     )

@@ -6,9 +6,8 @@ import librosa
 import numpy as np
 import pytest
 
-from ser import features
 from ser.checkpoints.checkpoint import GOLDEN_CLIP
-from ser.features import FeatureConfig, extract, frame_times_s, spectral, speech_span
+from ser.features import FeatureConfig, extract, frame_times_s, front_end, spectral, speech_span
 from ser.sound.audio import SAMPLE_RATE, load_audio
 
 WHOLE = FeatureConfig(trim_db=None)
@@ -51,7 +50,7 @@ def test_unnormalised_mfcc_equal_librosas_within_a_ten_thousandth_of_a_db(speech
     for range_db in (80.0, 50.0):
         config = FeatureConfig(trim_db=None, dynamic_range_db=range_db)
         expected = librosa.power_to_db(mel, top_db=range_db).T
-        np.testing.assert_allclose(features._log_mel(scaled, config), expected, atol=1e-4)
+        np.testing.assert_allclose(front_end._log_mel(scaled, config), expected, atol=1e-4)
 
 
 def test_mel_filters_are_librosas():
@@ -63,7 +62,7 @@ def test_trim_is_librosas(speech):
     padded = np.concatenate([np.zeros(8000), speech, np.zeros(5000)]).astype(np.float32)
     start, stop = speech_span(padded, FeatureConfig(trim_db=25.0))
     _, (first, last) = librosa.effects.trim(padded, top_db=25, frame_length=400, hop_length=160)
-    margin = features.TRIM_MARGIN_FRAMES * 160
+    margin = front_end.TRIM_MARGIN_FRAMES * 160
     assert abs(start - (first - margin)) <= 160
     assert abs(stop - (last + margin)) <= 160
 
@@ -72,7 +71,7 @@ def test_trim_is_librosas(speech):
 def test_a_tone_is_loudest_in_the_band_around_it(hz):
     waveform = np.sin(2 * np.pi * hz * np.arange(SAMPLE_RATE) / SAMPLE_RATE).astype(np.float32)
     edges = librosa.mel_frequencies(n_mels=42, fmax=8000)
-    band = int(features._log_mel(waveform, WHOLE)[50].argmax())
+    band = int(front_end._log_mel(waveform, WHOLE)[50].argmax())
     assert edges[band] < hz < edges[band + 2]
 
 
@@ -81,7 +80,7 @@ def test_slope_and_curvature_of_a_growing_sound_are_known():
     t = np.arange(SAMPLE_RATE // 2) / SAMPLE_RATE
     rng = np.random.default_rng(0)
     waveform = (10 ** (100 * (t - 0.5) / 20) * np.sign(rng.standard_normal(len(t)))).astype("f4")
-    values = features._mfcc39(waveform, WHOLE)[10:-10]
+    values = front_end._mfcc39(waveform, WHOLE)[10:-10]
     level_per_db = np.sqrt(40)  # orthonormal DCT: c0 is sqrt(n_mels) times the mean band
     assert np.mean(values[:, 13]) == pytest.approx(level_per_db, rel=0.05)
     assert np.mean(values[:, 26]) == pytest.approx(0.0, abs=0.1)
@@ -110,9 +109,9 @@ def test_loudness_does_not_decide(speech):
 def test_deltas_are_of_the_whole_sequence(speech):
     """The founding bug: slopes computed chunk by chunk differ at every seam."""
     scaled = speech / np.abs(speech).max()
-    whole = features._mfcc39(scaled, WHOLE)
+    whole = front_end._mfcc39(scaled, WHOLE)
     half = len(scaled) // 320 * 160
-    parts = [features._mfcc39(part, WHOLE) for part in (scaled[:half], scaled[half:])]
+    parts = [front_end._mfcc39(part, WHOLE) for part in (scaled[:half], scaled[half:])]
     seam = half // 160
     assert np.abs(whole[seam - 3 : seam, 13:26] - parts[0][-4:-1, 13:26]).max() > 1.0
 
@@ -131,7 +130,7 @@ def test_times_are_of_the_original_recording(speech):
 def test_a_click_keeps_enough_frames_for_deltas(where):
     waveform = np.zeros(16_000, np.float32)
     waveform[where] = 1.0
-    assert len(extract(waveform, FeatureConfig())) >= features.DELTA_WIDTH
+    assert len(extract(waveform, FeatureConfig())) >= front_end.DELTA_WIDTH
 
 
 @pytest.mark.parametrize(

@@ -168,6 +168,7 @@ def test_the_thread_carries_it_and_tries_again(hub, tmp_path, prediction):
 SHARER = """
 import sys
 from pathlib import Path
+from ser.feedback import queue as sharing
 from ser.feedback.queue import Feedback
 from ser.feedback.dataset import FeedbackDataset
 from ser.checkpoints.checkpoint import GOLDEN_CLIP

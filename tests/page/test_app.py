@@ -17,7 +17,7 @@ import soundfile
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
-import app
+from page import clip, words
 from tests.page.app_server import EXAMPLES, ROOT, running_app
 
 CLIP = EXAMPLES / "low-and-slow.flac"
@@ -116,9 +116,9 @@ def test_files_of_the_server_stay_unread():
 
 
 def test_an_unforeseen_error_tells_no_detail(caplog):
-    with pytest.raises(gr.Error) as told, app.in_a_sentence():
+    with pytest.raises(gr.Error) as told, clip.in_a_sentence():
         raise RuntimeError("secret path")
-    assert told.value.message == app.BROKEN
+    assert told.value.message == words.BROKEN
     assert "secret path" in caplog.text  # the server's log has it
 
 
@@ -151,10 +151,10 @@ def test_every_switch_is_set():
 
 def test_the_notice_gives_the_accuracy_on_unheard_speakers_or_says_there_is_none():
     row = {"protocol": "emobox-6fold", "part": "test", "ua": 0.571, "ci95": [0.523, 0.619]}
-    assert "not measured yet" in app.accuracy([])
-    assert "not measured yet" in app.accuracy([row | {"scope": "these-weights"}])
+    assert "not measured yet" in words.accuracy([])
+    assert "not measured yet" in words.accuracy([row | {"scope": "these-weights"}])
     random = row | {"scope": "recipe-crossval", "protocol": "random-70-15-15", "ua": 0.75}
-    told = app.accuracy([random, row | {"scope": "recipe-crossval"}])
+    told = words.accuracy([random, row | {"scope": "recipe-crossval"}])
     assert "57&nbsp;%" in told and "52 to 62" in told and "75" not in told
 
 
@@ -165,10 +165,10 @@ def test_the_notice_tells_of_corpora_that_the_model_never_heard_where_they_were_
         {"scope": "these-weights", "protocol": "cross-corpus", "part": "test", "ua": ua}
         for ua in (0.194, 0.157, 0.255)
     ]
-    assert "corpora" not in app.notice([home], None, is_shared=False)
-    told = app.notice([home, *rows], None, is_shared=False)
+    assert "corpora" not in words.notice([home], None, is_shared=False)
+    told = words.notice([home, *rows], None, is_shared=False)
     assert "On 3 other corpora" in told and "<strong>16 to 26&nbsp;%</strong>" in told
-    one = app.elsewhere(rows[:1])
+    one = words.elsewhere(rows[:1])
     assert "On another corpus" in one and "<strong>19&nbsp;%</strong>" in one
 
 
