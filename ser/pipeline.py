@@ -12,15 +12,17 @@ import torch
 
 from ser.checkpoints import checkpoint
 from ser.checkpoints.checkpoint import Checkpoint, CheckpointError
-from ser.features import FeatureConfig, extract, frame_times_s, speech_span, stretched
+from ser.features import FeatureConfig, extract, frame_times_s, speech_span
 from ser.labels import EMOTIONS, LABELS, Emotion
-from ser.sound.audio import SAMPLE_RATE, SILENCE_PEAK_DB, AudioSource, load_audio, peak_db
-from ser.sound.windows import MAX_WINDOW_S, cut_windows
+from ser.models.stretch import stretched
+from ser.sound.audio import SAMPLE_RATE, AudioSource, load_audio, peak_db
+from ser.sound.windows import MAX_WINDOW_S, Heard, hear
 
 SHORT_S = 1.0
 QUIET_PEAK_DB = -50.0
 CLIPPED_LEVEL, CLIPPED_SHARE = 0.99, 1e-3
 GOLDEN_TOLERANCE = 1e-3  # of a probability, between machines
+NO_SPEECH = "No speech was found: what is loudest was judged."
 SPEECH_SHARE = 0.25  # of the recording; less is "mostly silence"
 
 
@@ -29,7 +31,8 @@ class Prediction:
     """What was heard.
 
     `probabilities` (8,) in label order, sum 1. `attention` (n_frames,), sum 1: how much each
-    frame counted, at `attention_times_s` of the original recording. `features` (n_frames,
+    frame counted, at `attention_times_s` of the original recording. `speech_share` of the recording
+    was found to be speech; None where the front-end looks for none. `features` (n_frames,
     n_features), named by `feature_names`, and `waveform` (n_samples,) at 16 kHz are what the answer
     was made from.
     """
@@ -40,6 +43,7 @@ class Prediction:
     duration_s: float
     timings_ms: dict[str, float]
     warnings: list[str]
+    speech_share: float | None
     model: dict[str, str]
     waveform: np.ndarray = field(repr=False)
     features: np.ndarray = field(repr=False)
@@ -62,6 +66,7 @@ class Prediction:
             "duration_s": round(self.duration_s, 3),
             "timings_ms": {stage: round(ms, 2) for stage, ms in self.timings_ms.items()},
             "warnings": list(self.warnings),
+            "speech_share": None if self.speech_share is None else round(self.speech_share, 4),
             "model": dict(self.model),
         }
 
@@ -93,27 +98,30 @@ class EmotionPipeline:
         with _timed(timings_ms, "total"):
             with _timed(timings_ms, "audio"):
                 waveform = load_audio(audio)
-            cuts = cut_windows(waveform)
-            windows = [(a, b) for a, b in cuts if peak_db(waveform[a:b]) > SILENCE_PEAK_DB] or cuts
+            with _timed(timings_ms, "speech"):
+                heard = hear(waveform, self.config.version)
             with _timed(timings_ms, "features"):
-                seen = [self._see(waveform[a:b]) for a, b in windows]
+                seen = [self._see(window.samples) for window in heard.windows]
             with _timed(timings_ms, "model"):
                 answers = [self._judge(of_window) for of_window in seen]
-            warnings = self._warnings(waveform, len(windows))
-        lengths = np.array([b - a for a, b in windows], dtype=np.float64)
-        shares = lengths / lengths.sum()
+            warnings = self._warnings(waveform, heard)
+        votes = np.array([window.speech_s for window in heard.windows])
+        shares = votes / votes.sum()
         return Prediction(
             probabilities=sum(w * p for w, (p, _) in zip(shares, answers, strict=True)),
             attention=np.concatenate([w * a for w, (_, a) in zip(shares, answers, strict=True)]),
             attention_times_s=np.concatenate(
                 [
-                    a / SAMPLE_RATE + of_window[self.config].times_s
-                    for (a, _), of_window in zip(windows, seen, strict=True)
+                    window.start / SAMPLE_RATE + of_window[self.config].times_s
+                    for window, of_window in zip(heard.windows, seen, strict=True)
                 ]
             ),
             duration_s=len(waveform) / SAMPLE_RATE,
             timings_ms=timings_ms,
             warnings=warnings,
+            speech_share=None
+            if heard.speech_s is None
+            else heard.speech_s * SAMPLE_RATE / len(waveform),
             model={"name": self.checkpoint.name, "revision": self.checkpoint.revision},
             waveform=waveform,
             features=np.concatenate([of_window[self.config].features for of_window in seen]),
@@ -144,9 +152,13 @@ class EmotionPipeline:
             attention += share * _at(times_s, member_times_s, own)
         return self.checkpoint.joined(answers).numpy(), attention
 
-    def _warnings(self, waveform: np.ndarray, n_windows: int) -> list[str]:
+    def _warnings(self, waveform: np.ndarray, heard: Heard) -> list[str]:
         duration_s = len(waveform) / SAMPLE_RATE
-        start, stop = speech_span(waveform, self.config)
+        if heard.speech_s is None:
+            start, stop = speech_span(waveform, self.config)
+            judged_s = (stop - start) / SAMPLE_RATE
+        else:
+            judged_s = sum(window.stop - window.start for window in heard.windows) / SAMPLE_RATE
         found = {
             f"Very short ({duration_s:.1f} s): a whole sentence gives a better answer.": duration_s
             < SHORT_S,
@@ -155,10 +167,11 @@ class EmotionPipeline:
                 np.abs(waveform) >= CLIPPED_LEVEL
             )
             > CLIPPED_SHARE,
-            "Mostly silence: only a small part of the recording was judged.": (stop - start)
-            < SPEECH_SHARE * len(waveform),
-            f"Longer than {MAX_WINDOW_S:.0f} s: judged in {n_windows} windows, cut at the quietest "
-            "places; the answer is their average by length.": duration_s > MAX_WINDOW_S,
+            NO_SPEECH: heard.speech_s == 0,
+            "Mostly silence: only a small part of the recording was judged.": judged_s
+            < SPEECH_SHARE * duration_s,
+            f"Longer than {MAX_WINDOW_S:.0f} s: judged in {len(heard.windows)} windows, cut at the "
+            "quietest places; the answer is their average by length.": len(heard.windows) > 1,
         }
         return [text for text, holds in found.items() if holds]
 

@@ -10,8 +10,8 @@ import torch
 
 from ser.checkpoints import checkpoint
 from ser.checkpoints.checkpoint import EMBEDDED, FOUNDING, GOLDEN_CLIP
-from ser.features import stretched
 from ser.labels import LABELS
+from ser.models.stretch import stretched
 from ser.pipeline import EmotionPipeline
 from ser.sound.audio import SAMPLE_RATE, SilentError, load_audio
 

@@ -30,6 +30,7 @@ def prediction(
         duration_s=duration_s,
         timings_ms={"audio": 1.0, "features": 2.0, "model": 3.0, "total": 6.0},
         warnings=[],
+        speech_share=None,
         model={"name": "test", "revision": "0"},
         waveform=(0.1 * np.sin(2 * np.pi * 100 * seconds)).astype(np.float32),
         features=np.zeros((len(times_s), len(names)), dtype=np.float32),

@@ -5,9 +5,7 @@ from ser.features.front_end import (
     FeatureConfig,
     extract,
     frame_times_s,
-    read_frames,
     speech_span,
-    stretched,
 )
 
 __all__ = [
@@ -15,7 +13,5 @@ __all__ = [
     "FeatureConfig",
     "extract",
     "frame_times_s",
-    "read_frames",
     "speech_span",
-    "stretched",
 ]

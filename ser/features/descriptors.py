@@ -10,7 +10,8 @@ from functools import cache
 import numpy as np
 
 from ser.features import pitch
-from ser.features.spectral import dct, mel_filters, power_spectrogram
+from ser.features.mel import mel_filters
+from ser.features.spectral import dct, power_spectrogram
 from ser.sound.audio import SAMPLE_RATE
 
 N_BANDS = 26
@@ -79,7 +80,7 @@ def describe(
         *_harmonics(long_power.T, tracked.f0_hz, dynamic_range_db),
         *_shape(waveform, power, n_fft, window_length, hop_length, dynamic_range_db),
     ]
-    bands_db = _floored_db(power @ mel_filters(n_fft, N_BANDS).numpy().T, dynamic_range_db)
+    bands_db = _floored_db(power @ mel_filters(n_fft, N_BANDS).T, dynamic_range_db)
     mfcc = bands_db @ dct(N_BANDS)[:, 1 : N_MFCC + 1]
     rasta = _rasta_filter(len(bands_db)) @ (bands_db - bands_db[:1])
     return np.concatenate([np.stack(columns, axis=1), mfcc, rasta], axis=1)

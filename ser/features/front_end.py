@@ -7,16 +7,22 @@ checkpoint.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import torch
 
 from ser.features import descriptors, spectral
+from ser.features.mel import mel_filters
+from ser.features.whisper import HOP_LENGTH, N_MELS, whisper_log_mel
 from ser.sound.audio import SAMPLE_RATE
+
+if TYPE_CHECKING:
+    import torch
 
 DELTA_WIDTH = 9  # frames; fewer cannot carry a delta
 POWER_FLOOR = 1e-10  # before the logarithm
+WHISPER = "whisper"  # a kind of its own
+VERSIONS = (1, 2)
 TRIM_MARGIN_FRAMES = 10  # kept around the speech; enough for the deltas of a single click
 
 
@@ -25,12 +31,16 @@ class FeatureConfig:
     """What the model sees, as a value that is saved with it.
 
     `kind` is one of `mfcc39`, `logmel`, `chroma`, `contrast`, `descriptors` (see their module) and
-    `raw` (a frame is the samples of one hop), or several joined by `+`: their columns side by side.
+    `raw` (a frame is the samples of one hop), or several joined by `+`: their columns side by side;
+    or `whisper`, alone, which has settings of its own.
     10 ms hop, 25 ms Hamming window in a 512-point FFT, 40 mel bands, unless said otherwise.
     `trim_db`: frames more than this under the loudest one are cut off before the first and after
     the last louder frame (None: keep the silence). `dynamic_range_db`: what lies further than this
     under the loudest mel bin is raised to it; 80 is librosa's, less hides the noise of a room, a
     microphone or a coarse quantiser.
+    `version` is that of the whole front-end: which windows of a recording are heard, and how
+    (`ser.sound.windows`). Version 2 has cut and scaled a window before it comes here, so `trim_db`
+    means nothing to it.
     """
 
     kind: str = "mfcc39"
@@ -41,14 +51,19 @@ class FeatureConfig:
     n_mfcc: int = 13
     trim_db: float | None = 25.0
     dynamic_range_db: float = 80.0
+    version: int = 1
 
     def __post_init__(self) -> None:
+        if self.version not in VERSIONS:
+            raise ValueError(f"version of the front-end is one of {VERSIONS}, not {self.version!r}")
         unknown = set(self.kind.split("+")) - set(_KINDS)
         if unknown:
             raise ValueError(
                 f"Unknown feature kind {', '.join(map(repr, sorted(unknown)))}: choose from "
                 f"{sorted(_KINDS)}, or join some by +."
             )
+        if WHISPER in self.kind and (self.kind != WHISPER or self.hop_length != HOP_LENGTH):
+            raise ValueError(f"{WHISPER} stands alone, with a hop of {HOP_LENGTH} samples")
 
     @property
     def n_features(self) -> int:
@@ -67,13 +82,21 @@ class FeatureConfig:
 
     def to_dict(self) -> dict:
         """JSON-ready; `FeatureConfig(**d)` is the way back."""
-        return asdict(self)
+        values = asdict(self)
+        if self.version == 1:  # so that older code reads it, too
+            del values["version"]
+        return values
+
+    def n_frames(self, n_samples: int) -> int:
+        """How many frames `extract` makes of so many samples that are not trimmed."""
+        return n_samples // self.hop_length + (self.kind != WHISPER)
 
 
 def extract(waveform: np.ndarray, config: FeatureConfig) -> np.ndarray:
-    """Turn a whole waveform (n_samples,) at 16 kHz into float32 features (n_frames, n_features).
+    """Turn a window of sound (n_samples,) at 16 kHz into float32 features (n_frames, n_features).
 
-    The waveform is trimmed, freed of its constant offset (which cheap converters add), scaled to
+    The window comes from `ser.sound.windows.hear` at the config's version. In version 1 it is
+    trimmed, freed of its constant offset (which cheap converters add), scaled to
     a peak of 1 (so loudness does not decide) and analysed. Spectral features are brought to zero
     mean and unit variance over the clip, (x - mean) / (std + 1e-8); descriptors and samples stay as
     they are, for the height of a voice is in their mean.
@@ -94,10 +117,12 @@ def extract(waveform: np.ndarray, config: FeatureConfig) -> np.ndarray:
         )
     if not np.isfinite(waveform).all():
         raise ValueError("The waveform holds NaN or infinity.")
-    start, stop = speech_span(waveform, config)
-    speech = waveform[start:stop].astype(np.float32)
-    speech -= speech.mean()
-    scaled = speech / (np.abs(speech).max() or np.float32(1.0))
+    scaled = waveform.astype(np.float32)
+    if config.version == 1:
+        start, stop = speech_span(waveform, config)
+        scaled = scaled[start:stop]
+        scaled = scaled - scaled.mean()
+        scaled = scaled / (np.abs(scaled).max() or np.float32(1.0))
     return np.concatenate([_columns(kind, scaled, config) for kind in config.parts], axis=1)
 
 
@@ -108,23 +133,10 @@ def _columns(kind: "_Kind", scaled: np.ndarray, config: FeatureConfig) -> np.nda
     return values.astype(np.float32)
 
 
-def read_frames(features: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
-    """Interpolate (n_frames, n_features) linearly at `places` (n,), in frames."""
-    below = places.long()
-    above = (below + 1).clamp(max=len(features) - 1)
-    return torch.lerp(features[below], features[above], (places - below).unsqueeze(1))
-
-
-def stretched(features: torch.Tensor, rate: float) -> torch.Tensor:
-    """The same features (n_frames, n_features) played `rate` times as fast."""
-    n_read = max(DELTA_WIDTH, round(len(features) / rate))
-    return read_frames(features, torch.linspace(0, len(features) - 1, n_read))
-
-
 def frame_times_s(waveform: np.ndarray, config: FeatureConfig) -> np.ndarray:
-    """Centre of each frame of `extract(waveform, config)`, in seconds of the original recording."""
+    """Centre of each frame of `extract(waveform, config)`, in seconds of that window."""
     start, stop = speech_span(waveform, config)
-    n_frames = 1 + (stop - start) // config.hop_length
+    n_frames = config.n_frames(stop - start)
     return (start + np.arange(n_frames) * config.hop_length) / SAMPLE_RATE
 
 
@@ -134,7 +146,7 @@ def speech_span(waveform: np.ndarray, config: FeatureConfig) -> tuple[int, int]:
     The rule of `librosa.effects.trim` on this config's frames, with `TRIM_MARGIN_FRAMES` kept on
     either side for soft beginnings and endings.
     """
-    if config.trim_db is None:
+    if config.trim_db is None or config.version > 1:
         return 0, len(waveform)
     power = _frame_power(waveform, config)
     loud = np.flatnonzero(power > power.max() * 10 ** (-config.trim_db / 10))
@@ -157,7 +169,7 @@ def _frame_power(waveform: np.ndarray, config: FeatureConfig) -> np.ndarray:
     return np.maximum(mean_square - mean**2, 0.0)
 
 
-def _power(waveform: np.ndarray, config: FeatureConfig) -> torch.Tensor:
+def _power(waveform: np.ndarray, config: FeatureConfig) -> "torch.Tensor":
     return spectral.power_spectrogram(
         waveform, config.n_fft, config.window_length, config.hop_length
     )
@@ -165,7 +177,9 @@ def _power(waveform: np.ndarray, config: FeatureConfig) -> torch.Tensor:
 
 def _log_mel(waveform: np.ndarray, config: FeatureConfig) -> np.ndarray:
     """(n_frames, n_mels) in dB, at most `dynamic_range_db` under the loudest."""
-    mel = spectral.mel_filters(config.n_fft, config.n_mels) @ _power(waveform, config)
+    import torch  # which takes most of a second, and other kinds do without it
+
+    mel = torch.from_numpy(mel_filters(config.n_fft, config.n_mels)) @ _power(waveform, config)
     db = 10 * torch.log10(mel.clamp(min=POWER_FLOOR)).numpy().T
     return np.maximum(db, db.max() - config.dynamic_range_db)
 
@@ -187,6 +201,10 @@ def _delta(values: np.ndarray, order: int) -> np.ndarray:
     kernel = math.factorial(order) * np.linalg.pinv(powers)[order]
     inside = np.lib.stride_tricks.sliding_window_view(values, DELTA_WIDTH, axis=0) @ kernel
     return np.pad(inside, ((DELTA_WIDTH // 2, DELTA_WIDTH // 2), (0, 0)), mode="edge")
+
+
+def _whisper(waveform: np.ndarray, _: FeatureConfig) -> np.ndarray:
+    return whisper_log_mel(waveform)
 
 
 def _chroma(waveform: np.ndarray, config: FeatureConfig) -> np.ndarray:
@@ -231,5 +249,6 @@ _KINDS = {
     "chroma": _Kind(_chroma, lambda _: _numbered("chroma", spectral.N_CHROMA)),
     "contrast": _Kind(_contrast, lambda _: _numbered("contrast", spectral.N_CONTRAST)),
     "descriptors": _Kind(_descriptors, lambda _: descriptors.NAMES, is_normalised=False),
+    WHISPER: _Kind(_whisper, lambda _: _numbered("mel band", N_MELS), is_normalised=False),
     "raw": _Kind(_raw, lambda config: _numbered("sample", config.hop_length), is_normalised=False),
 }

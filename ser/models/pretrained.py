@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ser.features.spectral import mel_filters
+from ser.features.mel import mel_filters
 from ser.models.base import Attention, AttentionPooling, ModelOutput, check_window
 
 WHISPER_N_FFT = 400
@@ -196,7 +196,7 @@ def whisper_log_mel(samples: torch.Tensor, n_mels: int) -> torch.Tensor:
         return_complex=True,
     )
     power = torch.view_as_real(spectrum[:, :, :-1]).square().sum(-1)
-    mel = mel_filters(WHISPER_N_FFT, n_mels).to(samples) @ power
+    mel = torch.from_numpy(mel_filters(WHISPER_N_FFT, n_mels)).to(samples) @ power
     log_mel = mel.clamp(min=1e-10).log10()
     floor = log_mel.amax(dim=(1, 2), keepdim=True) - WHISPER_RANGE
     return (torch.maximum(log_mel, floor) + 4.0) / 4.0

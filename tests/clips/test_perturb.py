@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from ser.features import read_frames
 from ser.models import MIN_FRAMES
+from ser.models.stretch import read_frames
 from train.clips.perturb import PerturbConfig, draw_frames, mixup, perturb
 from train.clips.targets import TargetConfig, TargetSpace
 from train.corpora import Utterance

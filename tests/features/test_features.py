@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ser.checkpoints.checkpoint import GOLDEN_CLIP
-from ser.features import FeatureConfig, extract, frame_times_s, front_end, spectral, speech_span
+from ser.features import FeatureConfig, extract, frame_times_s, front_end, mel, speech_span
 from ser.sound.audio import SAMPLE_RATE, load_audio
 
 WHOLE = FeatureConfig(trim_db=None)
@@ -55,7 +55,7 @@ def test_unnormalised_mfcc_equal_librosas_within_a_ten_thousandth_of_a_db(speech
 
 def test_mel_filters_are_librosas():
     expected = librosa.filters.mel(sr=SAMPLE_RATE, n_fft=512, n_mels=40)
-    np.testing.assert_allclose(spectral.mel_filters(512, 40), expected, atol=1e-8)
+    np.testing.assert_allclose(mel.mel_filters(512, 40), expected, atol=1e-8)
 
 
 def test_trim_is_librosas(speech):

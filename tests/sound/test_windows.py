@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from ser.sound.audio import SAMPLE_RATE
-from ser.sound.windows import MAX_WINDOW_S, MIN_REST_S, cut_windows
+from ser.sound.windows import (
+    MARGIN_S,
+    MAX_WINDOW_S,
+    MIN_REST_S,
+    SPEECH_LEVEL_DB,
+    cut_windows,
+    hear,
+)
 
 
 @pytest.mark.parametrize("seconds", [0.4, 14.99, 15.0, 15.01, 16.0, 29.9, 30.1, 47.3, 600.0])
@@ -24,3 +31,93 @@ def test_the_cut_lies_in_the_pause():
     noise[pause] *= 1e-3
     (_, cut), _ = cut_windows(noise)
     assert pause.start < cut < pause.stop
+
+
+# --- version 2: only where somebody speaks ---
+
+
+def pink(n_samples: int, peak: float) -> np.ndarray:
+    spectrum = np.fft.rfft(np.random.default_rng(0).standard_normal(n_samples))
+    spectrum[1:] /= np.sqrt(np.arange(1, len(spectrum)))
+    spectrum[0] = 0
+    sound = np.fft.irfft(spectrum, n_samples)
+    return (peak * sound / np.abs(sound).max()).astype(np.float32)
+
+
+def span(waveform: np.ndarray) -> tuple[float, float]:
+    """From the first to the last second that is judged."""
+    windows = hear(waveform.astype(np.float32), version=2).windows
+    return windows[0].start / SAMPLE_RATE, windows[-1].stop / SAMPLE_RATE
+
+
+def seconds(n: float) -> np.ndarray:
+    return np.zeros(int(n * SAMPLE_RATE), np.float32)
+
+
+STEP_TOLERANCE_S = 4 * 0.032  # what is heard before may move the detector by a few steps
+
+
+@pytest.mark.parametrize("offset", [0.0, 0.03, -0.1])
+def test_a_long_pause_with_the_noise_of_a_room_has_no_vote(speech, offset):
+    start, stop = span(speech)
+    long = np.concatenate([speech, seconds(30)])
+    heard = hear((long + pink(len(long), 0.005) + offset).astype(np.float32), version=2)
+    assert len(heard.windows) == 1
+    assert span(long + offset) == pytest.approx((start, stop), abs=STEP_TOLERANCE_S)
+
+
+@pytest.mark.parametrize("kind", ["thump", "click", "beep", "offset before zeros", "rumble"])
+def test_speech_and_not_the_loudest_frame_decides_what_is_judged(speech, kind):
+    t = np.arange(SAMPLE_RATE) / SAMPLE_RATE
+    before = {
+        "thump": 0.9 * np.sin(2 * np.pi * 100 * t[:960]),
+        "click": np.full(128, 0.9),
+        "beep": 0.5 * np.sin(2 * np.pi * 1000 * t),
+        "offset before zeros": 0 * t,
+        "rumble": 0 * t,
+    }[kind]
+    voice = 0.3 * speech / np.abs(speech).max()
+    lead = np.concatenate([before, seconds(0.5)])
+    whole = np.concatenate([lead, voice + (0.03 if "offset" in kind else 0), seconds(0.5)])
+    if kind == "rumble":
+        whole = whole + 0.1 * np.sin(2 * np.pi * 30 * np.arange(len(whole)) / SAMPLE_RATE)
+    expected = [at + len(lead) / SAMPLE_RATE for at in span(voice)]
+    # the clip alone begins at 0, where no margin is left before it
+    assert span(whole) == pytest.approx(expected, abs=STEP_TOLERANCE_S + MARGIN_S)
+
+
+def test_a_window_is_brought_to_the_level_of_its_speech(speech):
+    loud, quiet = (hear(np.float32(gain) * speech, version=2).windows for gain in (0.5, 0.005))
+    # the same operations on samples 100 times smaller
+    np.testing.assert_allclose(loud[0].samples, quiet[0].samples, atol=1e-5)
+    rms_db = 20 * np.log10(np.sqrt(np.mean(loud[0].samples ** 2)))
+    assert SPEECH_LEVEL_DB - 6 < rms_db < SPEECH_LEVEL_DB + 1  # pauses and margins are in it
+
+
+def test_sentences_far_apart_are_windows_of_their_own_with_votes_by_speech(speech):
+    sound = np.concatenate([speech, seconds(3), speech, speech])
+    heard = hear(sound, version=2)
+    first, second = heard.windows
+    assert first.stop < second.start
+    assert second.speech_s == pytest.approx(2 * first.speech_s, rel=0.2)
+    assert heard.speech_s == pytest.approx(first.speech_s + second.speech_s)
+
+
+def test_without_speech_what_is_loud_is_judged_and_said(noise):
+    sound = np.concatenate([seconds(2), noise, seconds(2)])
+    heard = hear(sound, version=2)
+    assert heard.speech_s == 0
+    assert span(sound) == pytest.approx((2 - MARGIN_S, 3 + MARGIN_S), abs=2 * 0.032)
+
+
+def test_a_long_speech_is_cut_at_pauses_into_windows_of_at_most_15_s(speech):
+    sound = np.concatenate([speech] * 20)
+    windows = hear(sound, version=2).windows
+    assert all(w.stop - w.start <= MAX_WINDOW_S * SAMPLE_RATE for w in windows)
+    assert [w.start for w in windows[1:]] == [w.stop for w in windows[:-1]]
+
+
+def test_version_1_hears_everything_as_it_is(speech):
+    (window,) = hear(speech, version=1).windows
+    np.testing.assert_array_equal(window.samples, speech)
+    assert hear(speech, version=1).speech_s is None

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from ser.features import read_frames
+from ser.models.stretch import read_frames
 from train.clips.perturb import PerturbConfig, draw_frames, mixup, perturb
 from train.clips.store import FeatureStore
 from train.clips.targets import Targets

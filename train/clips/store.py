@@ -13,6 +13,7 @@ import numpy as np
 
 from ser.features import FeatureConfig, extract
 from ser.sound.audio import load_audio
+from ser.sound.windows import hear
 from train.clips import augment
 from train.clips.augment import AugmentConfig
 from train.cores import on_all_cores
@@ -171,7 +172,7 @@ def _clip_features(job: tuple) -> list[Kept]:
     utterance, features, augmentation, seed = job
     waveform = load_audio(utterance.path)
     if augmentation is None:
-        return [Kept.of(extract(waveform, features))]
+        return [Kept.of(extract(main_window(waveform, features), features))]
     clip_number = zlib.crc32(utterance.stem.encode())
     waveforms = (
         augment.apply(
@@ -179,4 +180,11 @@ def _clip_features(job: tuple) -> list[Kept]:
         )
         for copy in range(augmentation.copies)
     )
-    return [Kept.of(extract(copy, features)) for copy in waveforms]
+    return [Kept.of(extract(main_window(copy, features), features)) for copy in waveforms]
+
+
+def main_window(waveform: np.ndarray, features: FeatureConfig) -> np.ndarray:
+    """The window of a clip that holds most of its speech; all of the clip for version 1."""
+    if features.version == 1:
+        return waveform
+    return max(hear(waveform, features.version).windows, key=lambda w: w.speech_s).samples

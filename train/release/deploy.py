@@ -12,7 +12,7 @@ from train.places import ROOT
 PATTERNS = (  # named one by one, so that nobody's notes are made public
     *("app.py", "README.md", "LICENSE", "page/*.py", "page/theme.css"),
     *("requirements.txt", "pre-requirements.txt", "packages.txt"),
-    *("ser/**/*.py", "ser/golden.flac", "examples/*.flac"),
+    *("ser/**/*.py", "ser/golden.flac", "ser/sound/silero/*", "examples/*.flac"),
     *("ser/weights/config.json", "ser/weights/model.safetensors", "ser/weights/metrics.json"),
     *("ser/weights/founding/config.json", "ser/weights/founding/model.safetensors"),
     *("ser/weights/founding/metrics.json", "ser/weights/README.md"),
