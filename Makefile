@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-corpora verify-results bench clean
+.PHONY: demo test test-corpora verify-results bench pictures clean
 
 demo: $(VENV)/.demo  ## start the app with the embedded model
 	PYTHONUNBUFFERED=1 $(BIN)/python app.py
@@ -23,6 +23,9 @@ bench: $(VENV)/.test  ## speed and memory -> benchmarks/*.json
 	$(BIN)/python -m benchmarks.serving
 	$(BIN)/python -m benchmarks.pretrained
 	$(BIN)/python -m benchmarks.hub
+
+pictures: $(VENV)/.test  ## a picture of the page -> docs/page.png (needs chromium)
+	$(BIN)/python -m docs.make_pictures
 
 clean:
 	rm -rf $(VENV)

@@ -66,22 +66,66 @@ def test_training_where_only_the_app_is_installed_is_a_sentence():
     assert "Traceback" not in done.stderr
 
 
-def test_the_readme_maps_every_module():
-    told = " ".join(row for row in lines("README.md") if row.startswith("| `"))
-    modules = [*(ROOT / "ser").glob("*.py"), *(ROOT / "train").glob("*.py")]
-    names = {path.name for path in modules if not path.name.startswith("__")}
-    assert [name for name in sorted(names) if name not in told] == []
+def mapped() -> dict[str, list[str]]:
+    """The README's map: what each room's row names."""
+    rows = [line.split("|") for line in lines("README.md") if re.match(r"\| `[\w./]+/` \|", line)]
+    return {row[1].strip(" `").rstrip("/"): re.findall(r"`([^`]+)`", row[3]) for row in rows}
 
 
-def test_every_file_the_readme_maps_is_there():
-    rows = [row for row in lines("README.md") if row.startswith("| `")]
-    assert rows
-    for row in rows:
-        folder = ""
-        for name in re.findall(r"`([^`]+)`", row.split("|")[1]):
-            folder = str(Path(name).parent) if "/" in name.rstrip("/") else folder
-            path = ROOT / name if "/" in name.rstrip("/") or not folder else ROOT / folder / name
-            assert path.exists(), name
+def test_the_readme_maps_every_module_in_the_row_of_its_room():
+    rooms = mapped()
+    missing = [
+        str(path.relative_to(ROOT))
+        for top in (".", "page", "ser", "train", "benchmarks", "examples", "docs")
+        for path in (ROOT.glob("*.py") if top == "." else (ROOT / top).rglob("*.py"))
+        if not path.name.startswith("__")
+        and path.stem not in rooms.get(str(path.parent.relative_to(ROOT)), [])
+    ]
+    assert missing == []
+
+
+def test_every_room_and_file_the_readme_maps_is_there():
+    rooms = mapped()
+    assert len(rooms) > 20
+    for room, names in rooms.items():
+        assert (ROOT / room).is_dir(), room
+        for name in names:
+            file = ROOT / room / (name if "." in name or name.endswith("/") else f"{name}.py")
+            assert file.exists(), file
+
+
+PAGES = ["README.md", "CONTRIBUTING.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_of_a_page_lead_somewhere(page):
+    text = (ROOT / page).read_text()
+    links = re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r'src="([^"]+)"', text)
+    for link in links:
+        name, _, heading = link.partition("#")
+        if name.startswith("https://"):
+            continue
+        target = (ROOT / page).parent / name if name else ROOT / page
+        assert target.exists(), link
+        titles = re.findall(r"^#+ (.+)$", target.read_text(), re.MULTILINE) if heading else []
+        assert not heading or heading in [t.lower().replace(" ", "-") for t in titles], link
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page != "README.md"])
+def test_a_page_says_first_for_whom_it_is(page):
+    first = next(line for line in lines(page)[1:] if line)
+    assert first.startswith("For "), first
+
+
+def test_every_page_is_linked_from_the_readme():
+    text = (ROOT / "README.md").read_text()
+    assert [page for page in PAGES[1:] if f"({page})" not in text] == []
+
+
+def test_the_picture_of_the_page_is_small():
+    picture = ROOT / "docs" / "page.png"
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert picture.stat().st_size < 300_000
 
 
 @pytest.mark.parametrize("name", ["app.py", "requirements.txt", "README.md", "LICENSE"])

@@ -1,5 +1,6 @@
 """The Space gets exactly the files it needs, its variables, and never a secret."""
 
+import re
 import subprocess
 import sys
 
@@ -12,11 +13,15 @@ REPO = "user/space"
 
 
 def test_exactly_what_a_space_needs():
-    names = set(deploy.space_files())
+    files = deploy.space_files()
+    names = set(files)
     assert {"app.py", "README.md", "requirements.txt", "pre-requirements.txt"} <= names
     assert {"packages.txt", "ser/weights/model.safetensors", "ser/golden.flac"} <= names
     assert not {n for n in names if n.startswith(("train/", "tests/", "results/", "."))}
     assert not {n for n in names if n.endswith((".pyc", ".part"))}
+    assert {n for n in names if n.startswith("docs/")} == {"docs/page.png"}
+    shown = re.findall(r'src="([^"]+)"', files["README.md"].read_text())
+    assert shown and set(shown) <= names
 
 
 def test_the_files_are_enough_to_answer(tmp_path):

@@ -10,7 +10,7 @@ from ser.checkpoints.hub_errors import HUB_ERRORS, explain
 from train.places import ROOT
 
 PATTERNS = (  # named one by one, so that nobody's notes are made public
-    *("app.py", "README.md", "LICENSE", "page/*.py", "page/theme.css"),
+    *("app.py", "README.md", "docs/page.png", "LICENSE", "page/*.py", "page/theme.css"),
     *("requirements.txt", "pre-requirements.txt", "packages.txt"),
     *("ser/**/*.py", "ser/golden.flac", "ser/sound/silero/*", "examples/*.flac"),
     *("ser/weights/config.json", "ser/weights/model.safetensors", "ser/weights/metrics.json"),

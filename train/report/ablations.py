@@ -42,8 +42,9 @@ def ablation_lines(results: Path) -> list[str]:
             ]
         )
     return [
-        "Judged on the validation actors of these folds alone, one seed; the difference is to the",
-        "base on the same folds, paired by actor.",
+        "Each recipe changes one method of the first. It was judged on the validation actors of",
+        "these folds alone, with one seed. The difference to the first is on the same folds,",
+        "paired by actor.",
         "",
         *tables.markdown(header, cells),
     ]

@@ -5,7 +5,7 @@ import argparse
 
 def add(commands: "argparse._SubParsersAction") -> None:
     """Add this room's to `python -m train`."""
-    report = commands.add_parser("report", help="write README.md's figures and docs/results.md")
+    report = commands.add_parser("report", help="write the figures of README.md and docs/")
     report.add_argument("--check", action="store_true", help="only say whether it is up to date")
     report.set_defaults(run=_report)
 

@@ -16,9 +16,10 @@ def cross_corpus_part(results: Path, first: Sequence[str]) -> list[str]:
     if not rows:
         return []
     return [
-        "Every clip of an emotion that is one of the eight, once with all eight answers allowed",
-        "and once with the answer among the corpus's own emotions. An interval over few speakers",
-        "(TESS has two) says little. ECE tells how far the confidence can be trusted there.",
+        "Visitors do not speak RAVDESS's two sentences, so these corpora are nearer to them. Each",
+        "clip of one of the eight emotions is judged twice: once with all eight answers allowed,",
+        "once with the answer among the corpus's own emotions. An interval over few speakers (TESS",
+        "has two) says little. ECE tells how far the confidence can be trusted there.",
         "",
         *cross_corpus_lines(rows),
         "",

@@ -40,8 +40,10 @@ def robustness_lines(results: Path, recipes: Sequence[str]) -> list[str]:
         ],
     )
     lines = [
-        "A change of a kind that the training copies went through (`[augment]` in the recipe) is",
-        "easier to bear; the clips and what is drawn for them are others.",
+        "The test clips, changed. A change is easier for a model that learned from copies of its",
+        "kind (`[augment]` in the recipe). The best recipe learned copies in rooms, in noise,",
+        "through dull microphones and over telephones. The clips judged here are others, and so is",
+        "the noise.",
         "",
         *lines,
     ]
@@ -57,8 +59,8 @@ def _brittle_lines(rows: Sequence[dict], reference: Sequence[dict]) -> list[str]
     worse = [name for name, pairs in found.items() if any(high < 0 for *_, high in pairs.values())]
     best, founding = rows[0]["recipe"], reference[0]["recipe"]
     return [
-        f"{best} minus {founding}, paired by actor. It is more brittle where an interval lies",
-        f"below zero: {'; '.join(worse) if worse else 'under none of these'}.",
+        f"{best} minus {founding}, paired by actor. Where an interval lies below zero, {best} is",
+        f"the more brittle one: {'; '.join(worse) if worse else 'under none of these'}.",
         "",
         *tables.markdown(
             ["condition", "answers that stay, points", "change of UA, points"],

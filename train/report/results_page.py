@@ -12,6 +12,7 @@ from train.judge.cross_corpus import CROSS_CORPUS
 from train.places import evidence_folder, evidence_folders
 from train.report import tables
 from train.report.ablations import ablation_lines
+from train.report.aims import aims_lines
 from train.report.ladder import (
     Ladder,
     Step,
@@ -27,44 +28,52 @@ from train.report.other_sound import robustness_lines
 
 HEAD = """# Results
 
-Made from the files in `results/` by `python -m train report`; no measured figure is typed by hand.
-UA is the unweighted average recall, the mean over the emotions of the share recognised (chance is
-12.5 % where there are eight); WA is the accuracy; macro-F1 is the mean of the emotions' F1. ECE
-(expected calibration error) is how far confidence and accuracy lie apart, on average; NLL
-(negative log-likelihood) and the Brier score also punish confidence in a wrong answer. Intervals
-are 95 %, bootstrapped over speakers; `±` is the standard deviation over seeds. What was tried and
-did not help is in [experiments.md](experiments.md).
+For readers who want to know how good the answers are, and how that was measured.
+
+`python -m train report` makes this page from the files in `results/`; no measured figure is typed
+by hand. What was tried and did not help is in [experiments.md](experiments.md).
 
 RAVDESS speech was read from 16 kHz FLAC copies of the official files, the other corpora from Opus
-copies. From the official files a probability moved by up to 0.014.
+copies. With the official files a probability moved by up to 0.014.
 
 ## Words
 
-- A *descriptor* is a figure of each 10 ms of sound: pitch, voicing, voice quality, spectral shape.
-- An *encoder* is a convolutional network that learned from other corpora and then stands still.
-- A *ridge* classifier is linear and fitted in one step.
-- A *student* is a network that learns, beside the labels, what other models (its teacher) answer.
-- A *rehearsal* fits without the validation actors and chooses epochs and temperature on them; then
+- *UA*, unweighted average recall: the share of each emotion's clips that was recognised, averaged
+  over the emotions. Guessing among eight gives 12.5 %.
+- *WA*: the accuracy, the share of all clips that was recognised.
+- *Macro-F1*: the F1 score of each emotion, averaged.
+- *ECE*, expected calibration error: how far confidence and accuracy lie apart, on average.
+- *NLL*, negative log-likelihood, and *Brier score*: both also punish confidence in a wrong answer.
+- *Interval*: 95 %, bootstrapped over speakers. `±` is the standard deviation over seeds.
+- *Seed*: the start of the random numbers of a training.
+- *Recipe*: a file in `train/recipes/` that says how a model is trained.
+- *Descriptor*: a figure of each 10 ms of sound, such as pitch, voicing, voice quality or spectral
+  shape.
+- *Encoder*: a convolutional network that learned from other corpora and then stands still.
+- *Ridge*: a linear classifier that is fitted in one step.
+- *Student*: a network that learns what other models answer (its teacher), beside the labels.
+- *Rehearsal*: a fit without the validation actors, to choose epochs and temperature on them. Then
   the recipe is *refitted* with those actors.
-- A *copy* of a clip was changed as rooms, backgrounds, microphones and telephones change sound.
+- *Copy*: a clip, changed as rooms, backgrounds, microphones and telephones change sound.
 
 ## What the protocols mean
 
-- `emobox-6fold`, the primary one: RAVDESS speech, eight emotions, six folds of four test actors
-  whom the model has never heard (EmoBox, arXiv:2406.07162). Four other actors of each fold
-  validate: epochs and temperature are chosen on them, and whatever was to be tried on the test
-  actors. What was then kept, and every other look at test actors, is told below.
-- `luna-5fold`: five folds of four or five test actors and two who validate (Luna-Jiménez et al.,
-  Sensors 21(22):7665). One recipe, which learned RAVDESS speech alone, was measured on it, to stand
-  beside what others published there (62.3 % from scratch).
-- `random-70-15-15`: clips drawn at random, so every actor is on both sides: *speaker-dependent*,
-  comparable only to the report that this project started from (75.00 % test accuracy on one such
-  draw), and 7 to 18 points above what the same recipes reach with new voices.
-- `ship-24`: all actors train, for as many epochs as the folds of `emobox-6fold` chose: the embedded
-  default. None is left to test it, so what to expect of it is its recipe's `emobox-6fold`.
-- `ship-20-4`: twenty actors train and four say when to stop: the founding weights. For them, too,
-  `emobox-6fold` says what to expect.
-- `cross-corpus`: all clips of a corpus that the weights never heard: other people, sentences,
+- `emobox-6fold` is the primary one: RAVDESS speech, eight emotions, six folds (EmoBox,
+  arXiv:2406.07162). In each fold four actors test the model, which never heard them. Four others
+  validate: on them epochs and temperature are chosen, and what is tried on the test actors at all.
+  This page tells what was kept then, and every other look at test actors.
+- `luna-5fold`: RAVDESS speech in five folds of four or five test actors and two who validate
+  (Luna-Jiménez et al., Sensors 21(22):7665). One recipe that learned RAVDESS speech alone was
+  measured on it, to stand beside what others published there.
+- `random-70-15-15`: clips are drawn at random, so every actor is on both sides. That is
+  *speaker-dependent*: compare it with the project's first report only. With new voices the same
+  recipes recognise less.
+- `ship-24`: all actors train, for as many epochs as the folds of `emobox-6fold` chose. That gives
+  the embedded default. No actor is left to test it, so its recipe's `emobox-6fold` says what to
+  expect.
+- `ship-20-4`: twenty actors train and four say when to stop. That gives the founding weights. For
+  them, too, `emobox-6fold` says what to expect.
+- `cross-corpus`: all clips of a corpus that the weights never heard: other people, sentences and
   rooms, often another language. That is nearest to what a visitor sends.
 - A name that ends in `-folds-1-2` is about these folds alone, and is never the protocol's figure.
 """
@@ -76,6 +85,7 @@ def page_lines(results: Path) -> list[str]:
     recipes = ladder.chosen
     rows = {name: _test_row(evidence_folder(name, results) / PRIMARY) for name in recipes}
     parts: list[tuple[str, list[str]]] = [
+        ("Beside the aims and the first report", aims_lines(results)),
         ("From the founding recipe to the best", _ladder_part(results, ladder)),
         (f"Tried in place of {ladder.best.recipe}", alternative_lines(ladder)),
         ("Single models on all folds", single_lines(results, ladder)),
@@ -107,10 +117,10 @@ def _test_row(folder: Path) -> dict:
 
 def _ladder_part(results: Path, ladder: Ladder) -> list[str]:
     return [
-        f"On `{PRIMARY}`. A gain is paired: both recipes on the same actors, drawn together, so a",
-        "voice that is hard for both cancels. Minutes are the epochs of all folds and seeds, and",
-        "of what the recipe starts from where its fit recorded that, divided by their number;",
-        "teachers, rehearsals and features are not in them.",
+        f"On `{PRIMARY}`. A gain is paired: both recipes are judged on the same actors, so that a",
+        "voice that is hard for both does not count. Minutes are those of all epochs, divided by",
+        "the number of trainings. They include the fit that a recipe starts from, if that fit was",
+        "timed; they include no teachers, rehearsals and features.",
         "",
         *ladder_lines(ladder),
         "",
@@ -123,9 +133,9 @@ def _cost_lines(best: Step) -> list[str]:
     """What reproducing the best recipe's figures takes."""
     minutes = best.rows["test"]["all_minutes"]
     return [
-        f"All that {best.recipe} needs on all folds and seeds, with pre-training, teachers and the",
-        f"rehearsals on validation actors, trains for {minutes / 60:.1f} hours of one core;",
-        "features and copies are not in them.",
+        f"All trainings that {best.recipe} needs on all folds and seeds, with pre-training,",
+        f"teachers and rehearsals, take {minutes / 60:.1f} hours of one core. Features and copies",
+        "come on top.",
         "",
     ]
 
@@ -183,9 +193,10 @@ def _calibration_lines(rows: dict[str, dict]) -> list[str]:
         for what, file in (("Calibration", "reliability.png"), ("Coverage", "coverage.png"))
     ]
     return [
-        "The temperature comes from validation predictions alone. ECE has 15 bins and is pooled",
-        "over the folds of a seed, then averaged over the seeds; 95 % of perfectly calibrated",
-        "models with the same confidences stay under the figure beside it.",
+        "The temperature, which sharpens or softens the probabilities, comes from validation",
+        "predictions alone. ECE has 15 bins. It is pooled over the folds of a seed, then averaged",
+        "over the seeds. Even a perfectly calibrated model has some ECE by chance: 95 % of such",
+        "models, with the same confidences, stay under the figure beside it.",
         "",
         *tables.markdown(
             ["recipe", "ECE", "95 % of perfect models: under", "NLL", "Brier score"],
