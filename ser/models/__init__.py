@@ -15,6 +15,7 @@ from ser.models.fusion import Fusion
 from ser.models.pretrained import Pretrained
 from ser.models.random_conv import RandomConv
 from ser.models.transformer import Transformer
+from ser.models.whisper import WhisperStatistics
 
 MODELS: dict[str, type[nn.Module]] = {
     "attention_lstm": AttentionLSTM,
@@ -25,6 +26,7 @@ MODELS: dict[str, type[nn.Module]] = {
     "transformer": Transformer,
     "pretrained": Pretrained,
     "random_conv": RandomConv,
+    "whisper_statistics": WhisperStatistics,
 }
 
 __all__ = ["MIN_FRAMES", "MODELS", "ModelOutput", "build", "check"]

@@ -12,6 +12,7 @@ from torch import nn
 
 from ser.labels import N_LABELS
 from train.clips.batches import judged_by_length
+from train.fit.kept_statistics import frozen_statistics
 
 LOGIT_SCALE = 4.0  # scores lie between -1 and 1; the temperature does the rest
 
@@ -97,4 +98,6 @@ def ridge(
 @torch.no_grad()
 def all_statistics(model: nn.Module, clips: Sequence[torch.Tensor]) -> torch.Tensor:
     """The statistics of all clips, (n, model.embedding_size)."""
+    if getattr(model, "is_frozen", False):
+        return frozen_statistics(model, clips)
     return judged_by_length(model.statistics, clips, model.embedding_size)

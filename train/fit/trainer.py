@@ -15,6 +15,7 @@ from train.clips.targets import Targets, TargetSpace
 from train.corpora import Utterance
 from train.fit.heads import ADVERSARIAL, Learner
 from train.fit.losses import emotion_loss, smooth, task_loss
+from train.fit.whisper import load_encoder
 from train.recipes.recipe import Recipe
 from train.recipes.schedule import by_depth, rate_factor
 
@@ -53,6 +54,8 @@ class Trainer:
         model = models.build(
             recipe.model_name, recipe.features.n_features, N_LABELS, **recipe.model_args
         )
+        if recipe.pretrain.encoder:
+            load_encoder(model.encoder, recipe.pretrain.encoder)
         self.frozen = []
         if pretrained:
             model.load_state_dict(model.state_dict() | pretrained)

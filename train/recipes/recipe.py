@@ -87,10 +87,11 @@ class PretrainConfig:
     `recipe`: fitted first, on corpora of its own, and its weights taken wherever name and shape
     fit. They stand still for `freeze_epochs`, but for the classifier's and for what a normalisation
     layer counts. `layer_decay`: how much slower each part of the model learns than the one after
-    it.
+    it. `encoder`: or else weights of OpenAI's for the model's encoder (`train.fit.whisper`).
     """
 
     recipe: str | None = None
+    encoder: str | None = None
     freeze_epochs: int = 0
     layer_decay: float = 1.0
 
@@ -98,6 +99,8 @@ class PretrainConfig:
         check_between(self, freeze_epochs=(0, 1_000_000), layer_decay=(1e-3, 1))
         if self.freeze_epochs and not self.recipe:
             raise ValueError("freeze_epochs needs a recipe whose weights stand still")
+        if self.recipe and self.encoder:
+            raise ValueError("weights come from a recipe or are an encoder's, not both")
 
 
 @dataclass(frozen=True)
