@@ -20,8 +20,8 @@ from pathlib import Path
 import torch
 
 from benchmarks.serving import CLIP_S, ROOT, cpu_name, summary
-from ser import models
 from ser.labels import N_LABELS
+from ser.models import registry
 from ser.process import one_thread
 from ser.sound.audio import SAMPLE_RATE
 from train.judge.evaluate import git_commit, versions
@@ -92,7 +92,7 @@ def measure(name: str) -> dict:
     one_thread()
     start = time.perf_counter()
     args = {"encoder_config": ENCODERS[name]}
-    model = models.build("pretrained", HOP_LENGTH, N_LABELS, **args).eval()
+    model = registry.build("pretrained", HOP_LENGTH, N_LABELS, **args).eval()
     made_s = time.perf_counter() - start
     n_frames = round(CLIP_S * SAMPLE_RATE / HOP_LENGTH)
     features = torch.randn(1, n_frames, HOP_LENGTH).clamp(-1, 1)

@@ -3,20 +3,23 @@
 import hashlib
 import os
 import time
+from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import torch
 
 from ser.checkpoints import checkpoint
-from ser.checkpoints.checkpoint import Checkpoint, CheckpointError
+from ser.checkpoints.checkpoint import Checkpoint, CheckpointError, softmax
 from ser.features import FeatureConfig, extract, frame_times_s, speech_span
 from ser.labels import EMOTIONS, LABELS, Emotion
-from ser.models.stretch import stretched
+from ser.models.graph import GraphModel
 from ser.sound.audio import SAMPLE_RATE, AudioSource, load_audio, peak_db
 from ser.sound.windows import MAX_WINDOW_S, Heard, hear
+
+if TYPE_CHECKING:
+    import torch
 
 SHORT_S = 1.0
 QUIET_PEAK_DB = -50.0
@@ -133,7 +136,6 @@ class EmotionPipeline:
         configs = {config.features for _, config, _ in self.checkpoint.members}
         return {c: _Seen(extract(window, c), frame_times_s(window, c)) for c in configs}
 
-    @torch.inference_mode()
     def _judge(self, seen: dict[FeatureConfig, "_Seen"]) -> tuple[np.ndarray, np.ndarray]:
         """One whole window -> probabilities (8,) and attention (n_frames,) on `self.config`.
 
@@ -143,14 +145,10 @@ class EmotionPipeline:
         answers, attention = [], np.zeros(len(times_s))
         for model, config, share in self.checkpoint.members:
             features, member_times_s = seen[config.features]
-            frames = torch.from_numpy(features)
-            output = model(frames[None])
-            views = [model(stretched(frames, rate)[None]).logits for rate in config.stretches]
-            logits = torch.cat([output.logits, *views]).double()
-            answers.append((logits / config.temperature).softmax(dim=1).mean(dim=0))
-            own = output.attention[0].double().numpy()
+            logits, own = _answer(model, features, config.stretches)
+            answers.append(softmax(logits / config.temperature).mean(axis=0))
             attention += share * _at(times_s, member_times_s, own)
-        return self.checkpoint.joined(answers).numpy(), attention
+        return self.checkpoint.joined(answers), attention
 
     def _warnings(self, waveform: np.ndarray, heard: Heard) -> list[str]:
         duration_s = len(waveform) / SAMPLE_RATE
@@ -213,6 +211,18 @@ class _Seen(NamedTuple):
 
     features: np.ndarray
     times_s: np.ndarray
+
+
+def _answer(
+    model: "torch.nn.Module | GraphModel", features: np.ndarray, stretches: Sequence[float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Logits (1 + n_stretches, 8) of a window and of it stretched, and attention (n_frames,)."""
+    if isinstance(model, GraphModel):
+        answer = model.answer(features)
+        return answer.logits[None].astype(np.float64), answer.attention.astype(np.float64)
+    from ser.models.module import answer_of_module  # and PyTorch, which a graph does without
+
+    return answer_of_module(model, features, stretches)
 
 
 def _at(times_s: np.ndarray, own_times_s: np.ndarray, attention: np.ndarray) -> np.ndarray:

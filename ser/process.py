@@ -1,9 +1,9 @@
 """How much of the machine a process takes: threads and memory."""
 
 import ctypes
+import os
 import sys
 
-import torch
 from threadpoolctl import threadpool_limits
 
 # mallopt(3): the names of glibc's two settings, and values that no prediction comes near
@@ -17,7 +17,9 @@ def one_thread() -> None:
     Two predictions on one thread each beat one on two, and the small matrix products of the
     descriptors wait longer for a second BLAS thread than they gain by it.
     """
-    torch.set_num_threads(1)
+    os.environ["OMP_NUM_THREADS"] = "1"  # for torch, where it is loaded later or not at all
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(1)
     threadpool_limits(1, user_api="blas")
 
 

@@ -36,7 +36,7 @@ def test_a_prediction_keeps_its_promises(answer, speech):
     assert answer.features.shape == (len(answer.attention), len(answer.feature_names))
     assert 0 <= answer.attention_times_s[0] < answer.attention_times_s[-1] <= answer.duration_s
     assert answer.duration_s == pytest.approx(len(speech) / SAMPLE_RATE)
-    assert set(answer.timings_ms) == {"audio", "features", "model", "total"}
+    assert set(answer.timings_ms) == {"audio", "speech", "features", "model", "total"}
     assert answer.emotion.name == LABELS[answer.probabilities.argmax()]
 
 
@@ -53,6 +53,7 @@ def test_the_json_object(answer):
         "duration_s",
         "timings_ms",
         "warnings",
+        "speech_share",
         "model",
     }
     assert values["model"] == {"name": "embedded", "revision": answer.model["revision"]}

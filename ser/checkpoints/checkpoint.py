@@ -1,119 +1,81 @@
-"""config.json + model.safetensors: save, load, Hub, embedded default.
+"""A checkpoint: saved, and loaded from a folder, from the Hub, or embedded.
 
-A checkpoint explains itself: everything needed to turn a waveform into probabilities lies in the
-two files, loading is strict, and pickle is never read.
+A checkpoint explains itself: everything needed to turn a waveform into probabilities lies in its
+files, loading is strict, and pickle is never read.
 """
 
 import hashlib
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-import safetensors
-import safetensors.torch
-import torch
-from torch import nn
+import numpy as np
 
-from ser import models
 from ser.checkpoints import hub
+from ser.checkpoints.config import (
+    CONFIG_NAME,
+    EMBEDDED,
+    ENSEMBLE,
+    FOUNDING,
+    GOLDEN_CLIP,
+    GRAPH_NAME,
+    METRICS_NAME,
+    PRIMARY,
+    WEIGHTS_NAME,
+    CheckpointConfig,
+    CheckpointError,
+    check_stretches,
+    describe_files,
+    expected_row,
+    file_names,
+    read_config,
+    to_json,
+)
 from ser.checkpoints.hub import HubSource
-from ser.features import FeatureConfig
-from ser.labels import LABELS, N_LABELS
+from ser.models.graph import GraphError, GraphModel
 
-FORMAT_VERSION = 1
-CONFIG_NAME = "config.json"
-WEIGHTS_NAME = "model.safetensors"
-METRICS_NAME = "metrics.json"
-PRIMARY = "emobox-6fold"  # the protocol whose figures are quoted: actors that nobody had heard
-EMBEDDED = Path(__file__).parent.parent / "weights"
-FOUNDING = EMBEDDED / "founding"  # the project's first model, selectable in the app
-GOLDEN_CLIP = Path(__file__).parent.parent / "golden.flac"
-FILES = (CONFIG_NAME, WEIGHTS_NAME)
-ENSEMBLE = "ensemble"
+if TYPE_CHECKING:
+    from torch import nn
 
-
-class CheckpointError(RuntimeError):
-    """The checkpoint cannot be used; the message says which file and why."""
-
-
-@dataclass(frozen=True)
-class CheckpointConfig:
-    """What config.json holds.
-
-    `training` tells corpora, speakers and recipe; `golden` holds the sha256 of the shipped clip,
-    the eight probabilities these weights give it, and the tolerance within which they must.
-
-    `stretches` are rates at which the features are played besides, each for one more answer; the
-    answers are averaged (test-time augmentation).
-
-    An ensemble has the model name `ensemble` and complete `members`, whose probabilities are
-    averaged by their `shares`; `temperature` then applies to the average, and `features` are those
-    of the member with the finest frames, on which the attention is told. Its weights are the
-    members', one after the other.
-    """
-
-    model_name: str
-    model_args: dict[str, Any]
-    features: FeatureConfig
-    temperature: float = 1.0
-    labels: tuple[str, ...] = LABELS
-    training: dict[str, Any] = field(default_factory=dict)
-    golden: dict[str, Any] | None = None
-    format_version: int = FORMAT_VERSION
-    members: tuple["CheckpointConfig", ...] = ()
-    shares: tuple[float, ...] = ()
-    stretches: tuple[float, ...] = ()
-
-    def __post_init__(self) -> None:
-        check_stretches(self.stretches)
-        if self.stretches and self.members:
-            raise ValueError("an ensemble's members are stretched, not the ensemble")
-        if bool(self.members) != (self.model_name == ENSEMBLE):
-            raise ValueError("an ensemble, and nothing else, has members")
-        if len(self.members) != len(self.shares) or not all(share > 0 for share in self.shares):
-            raise ValueError("an ensemble has a share above 0 for each member")
-        if self.members and self.features not in {member.features for member in self.members}:
-            raise ValueError("an ensemble has the features of one of its members")
-        if any(member.members for member in self.members):
-            raise ValueError("a member of an ensemble is no ensemble itself")
-
-    def build(self) -> nn.Module:
-        """Make the untrained model this config describes; a ModuleList for an ensemble."""
-        if self.members:
-            return nn.ModuleList(member.build() for member in self.members)
-        return models.build(self.model_name, self.features.n_features, N_LABELS, **self.model_args)
-
-
-def check_stretches(rates: Sequence[float]) -> None:
-    """ValueError for a rate that is no number from 0.5 to 2."""
-    if not all(isinstance(rate, int | float) and 0.5 <= rate <= 2 for rate in rates):
-        raise ValueError(f"stretches are rates from 0.5 to 2, not {rates}")
-
-
-def expected_row(metrics: Sequence[dict]) -> dict | None:
-    """The row that says what to expect from new voices; None where that was not measured.
-
-    That of the recipe's cross-validation on the primary protocol.
-    """
-    wanted = {"scope": "recipe-crossval", "part": "test", "protocol": PRIMARY}
-    return next((row for row in metrics if wanted.items() <= row.items()), None)
+__all__ = [  # what config.json tells of a checkpoint belongs to it
+    "CONFIG_NAME",
+    "Checkpoint",
+    "CheckpointConfig",
+    "CheckpointError",
+    "EMBEDDED",
+    "ENSEMBLE",
+    "FOUNDING",
+    "GOLDEN_CLIP",
+    "GRAPH_NAME",
+    "METRICS_NAME",
+    "PRIMARY",
+    "WEIGHTS_NAME",
+    "check_stretches",
+    "expected_row",
+    "file_names",
+    "load",
+    "load_snapshot",
+    "save",
+    "save_config",
+    "softmax",
+]
 
 
 @dataclass(frozen=True)
 class Checkpoint:
     """A loaded model in evaluation mode, where it came from, and the rows of its metrics.json."""
 
-    model: nn.Module
+    model: "nn.Module | GraphModel"
     config: CheckpointConfig
     name: str
     revision: str
     metrics: list[dict]
 
     @property
-    def members(self) -> list[tuple[nn.Module, CheckpointConfig, float]]:
+    def members(self) -> "list[tuple[nn.Module | GraphModel, CheckpointConfig, float]]":
         """The models that answer, with the share of each: one, or the members of an ensemble."""
         if not self.config.members:
             return [(self.model, self.config, 1.0)]
@@ -121,17 +83,25 @@ class Checkpoint:
         shares = [share / total for share in self.config.shares]
         return list(zip(self.model, self.config.members, shares, strict=True))
 
-    def joined(self, answers: Sequence[torch.Tensor]) -> torch.Tensor:
+    def joined(self, answers: Sequence[np.ndarray]) -> np.ndarray:
         """Probabilities (..., 8) of the whole from those of each of `members`."""
         if not self.config.members:
             return answers[0]
         shares = [share for *_, share in self.members]
         mean = sum(share * answer for share, answer in zip(shares, answers, strict=True))
-        return (mean.log() / self.config.temperature).softmax(dim=-1)
+        return softmax(np.log(mean) / self.config.temperature)
 
 
-def save(folder: Path, model: nn.Module, config: CheckpointConfig) -> None:
-    """Write both files, each whole or not at all."""
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Probabilities (..., n) of logits (..., n)."""
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+def save(folder: Path, model: "nn.Module", config: CheckpointConfig) -> None:
+    """Write both files of format 1, each whole or not at all."""
+    import safetensors.torch
+
     folder.mkdir(parents=True, exist_ok=True)
     state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
     _replace(folder / WEIGHTS_NAME, safetensors.torch.save(state))
@@ -140,16 +110,8 @@ def save(folder: Path, model: nn.Module, config: CheckpointConfig) -> None:
 
 def save_config(folder: Path, config: CheckpointConfig) -> None:
     """Write config.json alone, beside weights that stay as they are."""
-    text = json.dumps(_told(config), indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps(to_json(config), indent=2, ensure_ascii=False) + "\n"
     _replace(folder / CONFIG_NAME, text.encode())
-
-
-def _told(config: CheckpointConfig) -> dict:
-    """The config for JSON, without `stretches` where there are none: older code reads it, too."""
-    values = asdict(config) | {"members": [_told(member) for member in config.members]}
-    if not config.stretches:
-        del values["stretches"]
-    return values
 
 
 def load(source: str | os.PathLike | None = None) -> Checkpoint:
@@ -169,7 +131,7 @@ def load(source: str | os.PathLike | None = None) -> Checkpoint:
 
 def _load_hub(source: HubSource) -> Checkpoint:
     try:
-        folder = hub.fetch(source, FILES, optional=[METRICS_NAME])
+        folder = hub.fetch(source, [CONFIG_NAME], file_names, optional=[METRICS_NAME])
     except hub.HubError as error:
         raise CheckpointError(str(error)) from error
     return load_snapshot(source, folder)
@@ -187,7 +149,16 @@ def load_snapshot(source: HubSource, folder: Path) -> Checkpoint:
 
 
 def _load_folder(folder: Path, name: str, revision: str) -> Checkpoint:
-    config = _read_config(folder / CONFIG_NAME, f"{CONFIG_NAME} of {name}")
+    config = read_config(folder / CONFIG_NAME, f"{CONFIG_NAME} of {name}")
+    model = _load_graph(folder, config, name) if config.files else _load_torch(folder, config, name)
+    metrics = _read_metrics(folder / METRICS_NAME, f"{METRICS_NAME} of {name}")
+    return Checkpoint(model, config, name, revision, metrics)
+
+
+def _load_torch(folder: Path, config: CheckpointConfig, name: str) -> "nn.Module":
+    import safetensors
+    import safetensors.torch
+
     try:
         model = config.build()
     except (ValueError, TypeError) as error:
@@ -198,8 +169,23 @@ def _load_folder(folder: Path, name: str, revision: str) -> Checkpoint:
         raise CheckpointError(
             f"{WEIGHTS_NAME} of {name} does not hold the weights of its config: {error}"
         ) from error
-    metrics = _read_metrics(folder / METRICS_NAME, f"{METRICS_NAME} of {name}")
-    return Checkpoint(model.eval(), config, name, revision, metrics)
+    return model.eval()
+
+
+def _load_graph(folder: Path, config: CheckpointConfig, name: str) -> GraphModel:
+    if GRAPH_NAME not in config.files:
+        raise CheckpointError(f"{CONFIG_NAME} of {name} lists no {GRAPH_NAME}.")
+    try:
+        there = describe_files(folder, list(config.files))
+    except OSError as error:
+        raise CheckpointError(f"A file of {name} cannot be read: {error}") from error
+    for file, told in config.files.items():
+        if there[file] != told:
+            raise CheckpointError(f"{file} of {name} is not the file that its config tells of.")
+    try:
+        return GraphModel(folder / GRAPH_NAME)
+    except GraphError as error:
+        raise CheckpointError(f"{GRAPH_NAME} of {name} cannot be run: {error}") from error
 
 
 def _read_metrics(path: Path, what: str) -> list[dict]:
@@ -214,43 +200,14 @@ def _read_metrics(path: Path, what: str) -> list[dict]:
     return rows
 
 
-def _read_config(path: Path, what: str) -> CheckpointConfig:
-    try:
-        values = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{what} cannot be read: {error}") from error
-    version = values.get("format_version") if isinstance(values, dict) else None
-    if version != FORMAT_VERSION:
-        raise CheckpointError(f"{what} has format version {version}; this is {FORMAT_VERSION}.")
-    try:
-        config = _parsed(values)
-    except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{what} does not describe a model: {error}") from error
-    for part in (config, *config.members):
-        if part.labels != LABELS:
-            raise CheckpointError(f"{what} has labels {part.labels}; expected {LABELS}.")
-        if not (isinstance(part.temperature, int | float) and part.temperature > 0):
-            raise CheckpointError(f"{what} has temperature {part.temperature}; expected above 0.")
-    return config
-
-
-def _parsed(values: dict) -> CheckpointConfig:
-    return CheckpointConfig(
-        **{
-            **values,
-            "features": FeatureConfig(**values["features"]),
-            "labels": tuple(values["labels"]),
-            "members": tuple(_parsed(member) for member in values.get("members", ())),
-            "shares": tuple(values.get("shares", ())),
-            "stretches": tuple(values.get("stretches", ())),
-        }
-    )
-
-
 def _revision(folder: Path) -> str:
     """Eight hex digits that change when the weights do."""
-    path = folder / WEIGHTS_NAME
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:8] if path.exists() else "none"
+    weights = [name for name in file_names(folder)[1:] if name.endswith(".safetensors")]
+    if not weights or not all((folder / name).exists() for name in weights):
+        return "none"
+    return hashlib.sha256(b"".join((folder / name).read_bytes() for name in weights)).hexdigest()[
+        :8
+    ]
 
 
 def _replace(path: Path, data: bytes) -> None:

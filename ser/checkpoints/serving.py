@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass
 
 from ser.checkpoints import checkpoint, hub
-from ser.checkpoints.checkpoint import CheckpointError
+from ser.checkpoints.config import CONFIG_NAME, CheckpointError, file_names
 from ser.checkpoints.hub import HubSource
 from ser.pipeline import EmotionPipeline
 
@@ -33,7 +33,7 @@ def serve(source: str | None, budget_s: float = HUB_BUDGET_S) -> Served:
         return Served(EmotionPipeline.from_pretrained())
     hub_source = HubSource.parse(source)
     is_here = not hub_source or (
-        hub_source.is_pinned and hub.cached(hub_source, checkpoint.FILES) is not None
+        hub_source.is_pinned and hub.cached(hub_source, [CONFIG_NAME], file_names) is not None
     )
     try:
         load = EmotionPipeline.from_pretrained
@@ -74,7 +74,7 @@ def _within(source: str, budget_s: float) -> EmotionPipeline:
 
 def _fetched_earlier(source: HubSource) -> EmotionPipeline | None:
     """Return a usable model of this repository in the cache."""
-    for folder in hub.cached_folders(source, checkpoint.FILES):
+    for folder in hub.cached_folders(source, [CONFIG_NAME], file_names):
         try:
             pipeline = EmotionPipeline(checkpoint.load_snapshot(source, folder))
             pipeline.check_golden()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ser.features import descriptors, spectral
+from ser.features import spectral
 from ser.features.mel import mel_filters
 from ser.features.whisper import HOP_LENGTH, N_MELS, whisper_log_mel
 from ser.sound.audio import SAMPLE_RATE
@@ -216,6 +216,8 @@ def _contrast(waveform: np.ndarray, config: FeatureConfig) -> np.ndarray:
 
 
 def _descriptors(waveform: np.ndarray, config: FeatureConfig) -> np.ndarray:
+    from ser.features import descriptors  # and PyTorch, which other kinds do without
+
     return descriptors.describe(
         waveform, config.n_fft, config.window_length, config.hop_length, config.dynamic_range_db
     )
@@ -243,12 +245,18 @@ def _mfcc_names(config: FeatureConfig) -> list[str]:
     return [name for order in orders for name in _numbered(order, config.n_mfcc)]
 
 
+def _descriptor_names(_: FeatureConfig) -> list[str]:
+    from ser.features import descriptors
+
+    return descriptors.NAMES
+
+
 _KINDS = {
     "mfcc39": _Kind(_mfcc39, _mfcc_names),
     "logmel": _Kind(_log_mel, lambda config: _numbered("mel band", config.n_mels)),
     "chroma": _Kind(_chroma, lambda _: _numbered("chroma", spectral.N_CHROMA)),
     "contrast": _Kind(_contrast, lambda _: _numbered("contrast", spectral.N_CONTRAST)),
-    "descriptors": _Kind(_descriptors, lambda _: descriptors.NAMES, is_normalised=False),
+    "descriptors": _Kind(_descriptors, _descriptor_names, is_normalised=False),
     WHISPER: _Kind(_whisper, lambda _: _numbered("mel band", N_MELS), is_normalised=False),
     "raw": _Kind(_raw, lambda config: _numbered("sample", config.hop_length), is_normalised=False),
 }

@@ -5,12 +5,14 @@ power (n_bins, n_frames) at bins of 0 to 8 kHz and give (n_frames, n_values).
 """
 
 from functools import cache
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import torch
 
 from ser.sound.audio import SAMPLE_RATE
+
+if TYPE_CHECKING:
+    import torch
 
 N_CHROMA = 12
 N_CONTRAST = 7  # 0 to 200 Hz, then octaves up to 8 kHz
@@ -26,8 +28,10 @@ def power_spectrogram(
     window_length: int,
     hop_length: int,
     window: Literal["hamming", "hann"] = "hamming",
-) -> torch.Tensor:
+) -> "torch.Tensor":
     """(n_bins, n_frames) power of a float32 waveform, frames centred, zeros beyond the ends."""
+    import torch  # by those who ask for a spectrum
+
     spectrum = torch.stft(
         torch.from_numpy(waveform),
         n_fft=n_fft,
@@ -42,7 +46,9 @@ def power_spectrogram(
 
 
 @cache
-def _window(name: str, length: int) -> torch.Tensor:
+def _window(name: str, length: int) -> "torch.Tensor":
+    import torch
+
     return {"hamming": torch.hamming_window, "hann": torch.hann_window}[name](length)
 
 

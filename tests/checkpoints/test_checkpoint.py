@@ -66,7 +66,9 @@ def test_config_names_what_it_must(saved):
 @pytest.mark.parametrize(
     ("values", "reason"),
     [
-        ({"format_version": 2}, "format version"),
+        ({"format_version": 3}, "format version"),
+        ({"format_version": 2}, "lists its files"),
+        ({"files": {"../model.onnx": {"size": 1, "sha256": ""}}, "format_version": 2}, "beside"),
         ({"labels": list(reversed(LABELS))}, "labels"),
         ({"temperature": 0}, "temperature"),
         ({"stretches": [9.0]}, "stretches are rates from"),

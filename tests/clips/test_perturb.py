@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from ser.models import MIN_FRAMES
+from ser.models.base import MIN_FRAMES
 from ser.models.stretch import read_frames
 from train.clips.perturb import PerturbConfig, draw_frames, mixup, perturb
 from train.clips.targets import TargetConfig, TargetSpace

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from ser import models
 from ser.labels import LABELS
+from ser.models import registry
 from train.clips.targets import TargetConfig, TargetSpace
 from train.corpora import Utterance
 from train.fit.heads import Learner, reverse_gradient
@@ -28,7 +28,7 @@ MASKED = TargetConfig(mask_by_corpus=True)
 
 def learner(config, clips=CLIPS):
     torch.manual_seed(0)
-    model = models.build("attention_lstm", 4, 8, hidden_size=6, n_layers=1, dropout=0.0)
+    model = registry.build("attention_lstm", 4, 8, hidden_size=6, n_layers=1, dropout=0.0)
     return Learner(model, TargetSpace(clips, config)).eval()
 
 
@@ -168,7 +168,7 @@ def test_the_adversary_learns_and_the_model_unlearns():
 def test_nothing_that_only_training_has_is_in_the_model():
     config = TargetConfig(corpus_heads=True, tasks={"speaker": 0.1, "sex": 0.1})
     made = learner(config)
-    plain = models.build("attention_lstm", 4, 8, hidden_size=6, n_layers=1)
+    plain = registry.build("attention_lstm", 4, 8, hidden_size=6, n_layers=1)
     assert made.model.state_dict().keys() == plain.state_dict().keys()
     assert isinstance(made.corpus_heads, nn.Linear)
     assert set(made.tasks) == {"speaker", "sex"}

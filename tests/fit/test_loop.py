@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import nn
 
-from ser import models
 from ser.features import FeatureConfig
 from ser.labels import LABELS
+from ser.models import registry
 from ser.models.attention_lstm import AttentionLSTM
 from train.clips.augment import AugmentConfig
 from train.clips.perturb import PerturbConfig
@@ -287,7 +287,7 @@ def test_a_model_that_standardizes_is_given_the_training_clips(split, store, mon
             self.standardize = SimpleNamespace(fit=given.append)
 
     given = []
-    monkeypatch.setitem(models.MODELS, "attention_lstm", Standardized)
+    monkeypatch.setitem(registry.MODELS, "attention_lstm", Standardized)
     loop.Trainer(plain(), split.train, store, seed=0)
     (clips,) = given
     assert len(clips) == len(split.train)

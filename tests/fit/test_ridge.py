@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.linear_model import RidgeClassifier
 
-from ser import models
+from ser.models import registry
 from train.__main__ import main
 from train.fit import ridge
 
@@ -71,7 +71,7 @@ def test_a_fitted_head_tells_clips_apart_that_it_never_saw(name):
     clips, labels = clips_of_two_kinds()
     labels = torch.cat([labels[:30], torch.arange(8)])
     seen = clips[:30] + [torch.randn(50, 5) for _ in range(8)]
-    model = models.build(name, 5, 8, **MODELS[name])
+    model = registry.build(name, 5, 8, **MODELS[name])
     model.standardize.fit([clip.numpy() for clip in seen])
     if name == "random_conv":
         model.fit_levels(seen)
@@ -86,7 +86,7 @@ def test_a_fitted_head_tells_clips_apart_that_it_never_saw(name):
 def test_a_stronger_penalty_gives_smaller_weights():
     clips, labels = clips_of_two_kinds()
     labels[:8] = torch.arange(8)
-    model = models.build("functionals", 5, 8)
+    model = registry.build("functionals", 5, 8)
     sizes = []
     for strength in (0.1, 10.0):
         ridge.fit_head(model, clips, labels, torch.ones(len(labels)), ["one"] * 40, strength, 40)

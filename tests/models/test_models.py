@@ -4,9 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from ser import models
-from ser.models import MIN_FRAMES
-from ser.models.base import AttentionPooling, MaskedBatchNorm, at_frame_rate
+from ser.models import registry
+from ser.models.base import MIN_FRAMES, AttentionPooling, MaskedBatchNorm, at_frame_rate
 from ser.models.recurrent import BidirectionalLSTM, reversed_order
 from ser.models.transformer import sinusoids
 
@@ -35,7 +34,7 @@ VARIANTS = {
 def model(request):
     torch.manual_seed(0)
     name = request.param.split(",")[0]
-    made = models.build(name, n_features=39, n_classes=8, **VARIANTS[request.param])
+    made = registry.build(name, n_features=39, n_classes=8, **VARIANTS[request.param])
     for module in made.modules():  # as after some training, not the identity
         if isinstance(module, nn.BatchNorm1d) and module.affine:
             module.running_mean.normal_()
@@ -187,7 +186,7 @@ def test_steps_are_repeated_at_the_frame_rate():
 
 
 def test_attention_of_a_coarser_model_is_level_within_a_step(clips):
-    attention = models.build("crnn", 39, 8, channels=[4, 8]).eval()(clips[0][None]).attention[0]
+    attention = registry.build("crnn", 39, 8, channels=[4, 8]).eval()(clips[0][None]).attention[0]
     steps = attention.view(-1, 4)
     assert (steps == steps[:, :1]).all()
     assert steps[:, 0].unique().numel() > 10
@@ -202,32 +201,32 @@ def test_positions_are_told_apart_by_sines_and_cosines():
 
 def test_the_first_checkpoints_are_still_read(clips):
     """They name the parameters of the pooling without `pool.`."""
-    model = models.build("attention_lstm", 39, 8, hidden_size=8).eval()
+    model = registry.build("attention_lstm", 39, 8, hidden_size=8).eval()
     old = {name.removeprefix("pool."): value for name, value in model.state_dict().items()}
     assert "score.weight" in old
-    again = models.build("attention_lstm", 39, 8, hidden_size=8).eval()
+    again = registry.build("attention_lstm", 39, 8, hidden_size=8).eval()
     again.load_state_dict(old, strict=True)
     torch.testing.assert_close(again(clips[0][None]).logits, model(clips[0][None]).logits)
 
 
 def test_unknown_names_and_arguments():
     with pytest.raises(ValueError, match="attention_lstm"):
-        models.build("attention_gru", 39, 8)
+        registry.build("attention_gru", 39, 8)
     with pytest.raises(TypeError):
-        models.build("attention_lstm", 39, 8, hidden=3)
+        registry.build("attention_lstm", 39, 8, hidden=3)
     with pytest.raises(ValueError, match="channel"):
-        models.build("attention_lstm", 39, 8, attention="head")
+        registry.build("attention_lstm", 39, 8, attention="head")
     with pytest.raises(ValueError, match="bidirectional"):
-        models.build("attention_lstm", 39, 8, recurrence="backward")
+        registry.build("attention_lstm", 39, 8, recurrence="backward")
     with pytest.raises(ValueError, match="3 heads"):
-        models.build("attention_lstm", 39, 8, attention="multi_head", n_heads=3)
+        registry.build("attention_lstm", 39, 8, attention="multi_head", n_heads=3)
     with pytest.raises(ValueError, match="add up to 39"):
-        models.build("fusion", 39, 8, branches=[39, 40])
+        registry.build("fusion", 39, 8, branches=[39, 40])
 
 
 def test_dilated_convolutions_learn_the_statistics_of_real_steps_alone(clips):
     torch.manual_seed(0)
-    batched, alone = (models.build("dilated_conv", 39, 8, dropout=0.0).train() for _ in range(2))
+    batched, alone = (registry.build("dilated_conv", 39, 8, dropout=0.0).train() for _ in range(2))
     alone.load_state_dict(batched.state_dict())
     features, mask = padded(clips)
     batched(features, mask)
@@ -248,7 +247,7 @@ def taps_of(clip, layer):
 
 def test_sparse_random_kernels_convolve():
     torch.manual_seed(0)
-    model = models.build("random_conv", 5, 8, n_kernels=12, dilations=[1, 8], n_channels=3)
+    model = registry.build("random_conv", 5, 8, n_kernels=12, dilations=[1, 8], n_channels=3)
     clip = torch.randn(40, 5)
     found = model._convolved(clip, model._sparse_kernels())
     for number, dilation in enumerate(model.dilations):
@@ -264,6 +263,6 @@ def test_sparse_random_kernels_convolve():
 def test_a_constant_stretch_lies_on_no_level():
     """Its outputs are zero but for rounding, which must not decide on which side of a level."""
     torch.manual_seed(0)
-    model = models.build("random_conv", 5, 8, n_kernels=12, dilations=[1], n_channels=3)
+    model = registry.build("random_conv", 5, 8, n_kernels=12, dilations=[1], n_channels=3)
     model.fit_levels([torch.ones(200, 5)])
     assert (model.levels > 1e-4).all()

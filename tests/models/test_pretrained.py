@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from ser import models
 from ser.checkpoints import checkpoint
 from ser.checkpoints.checkpoint import CheckpointConfig
 from ser.features import FeatureConfig
-from ser.models import MIN_FRAMES
+from ser.models import registry
+from ser.models.base import MIN_FRAMES
 from ser.models.pretrained import whisper_log_mel
 from ser.pipeline import EmotionPipeline
 from ser.sound.audio import SAMPLE_RATE
@@ -66,7 +66,7 @@ def config(request):
 
 def make(config, **args):
     torch.manual_seed(0)
-    return models.build("pretrained", HOP, 8, encoder_config=config, hidden_size=8, **args).eval()
+    return registry.build("pretrained", HOP, 8, encoder_config=config, hidden_size=8, **args).eval()
 
 
 @pytest.fixture
@@ -148,7 +148,7 @@ def test_weights_come_from_the_named_encoder_first_and_from_the_checkpoint_later
     whole.save_pretrained(tmp_path / "published")
     published = whole.get_encoder() if name == "whisper" else whole
     args = {"encoder": str(tmp_path / "published"), "hidden_size": 8}
-    model = models.build("pretrained", HOP, 8, **args).eval()
+    model = registry.build("pretrained", HOP, 8, **args).eval()
     for key, value in published.state_dict().items():
         torch.testing.assert_close(model.encoder.model.state_dict()[key], value)
     assert not any("decoder" in key for key in model.state_dict())
@@ -233,9 +233,9 @@ def test_what_is_no_speech_encoder_is_refused():
     with pytest.raises(ValueError, match="A bert is neither"):
         make({"model_type": "bert", "intermediate_size": 8, **tiny})
     with pytest.raises(ValueError, match="encoder_config"):
-        models.build("pretrained", HOP, 8)
+        registry.build("pretrained", HOP, 8)
     with pytest.raises(ValueError, match="whole number"):
-        models.build("pretrained", 39, 8, encoder_config=CONFIGS["hubert"])
+        registry.build("pretrained", 39, 8, encoder_config=CONFIGS["hubert"])
 
 
 def test_without_transformers_the_reason_is_said(monkeypatch):
@@ -245,8 +245,7 @@ def test_without_transformers_the_reason_is_said(monkeypatch):
 
 
 def test_transformers_is_not_imported_before_it_is_used():
-    code = (
-        "import sys, ser.checkpoints.checkpoint, ser.models; print('transformers' in sys.modules)"
-    )
+    code = "import sys, ser.checkpoints.checkpoint, ser.models.registry as r; r.MODELS; "
+    code += "print('transformers' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "False"

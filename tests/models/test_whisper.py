@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 from transformers import WhisperConfig, WhisperModel
 
-from ser import models
+from ser.models import registry
 from ser.models.whisper import MAX_STEPS, CutEncoder
 from train.fit.whisper import load_encoder
 
@@ -84,7 +84,7 @@ def test_weights_that_cannot_be_had_are_a_sentence(theirs, tmp_path):
 
 def test_attention_stands_where_the_evidence_is():
     """A head that looks at one channel's mean: the steps with most of it count most."""
-    model = models.build(
+    model = registry.build(
         "whisper_statistics", BANDS, 8, size=SIZE, n_heads=HEADS, layers=[0]
     ).eval()
     encoder = model.encoder
@@ -105,7 +105,8 @@ def test_attention_stands_where_the_evidence_is():
 
 def test_serving_asks_neither_transformers_nor_the_hub():
     code = (
-        "import sys, ser.models; ser.models.build('whisper_statistics', 80, 8, size=16, n_heads=2);"
+        "import sys; from ser.models import registry; "
+        "registry.build('whisper_statistics', 80, 8, size=16, n_heads=2);"
         "print([m for m in ('transformers', 'huggingface_hub') if m in sys.modules])"
     )
     root = Path(__file__).parent.parent.parent

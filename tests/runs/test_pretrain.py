@@ -12,7 +12,7 @@ import soundfile
 import torch
 from safetensors.torch import load_file
 
-from ser import models
+from ser.models import registry
 from tests.small_runs import TINY
 from train import places
 from train.__main__ import main
@@ -129,7 +129,7 @@ def test_the_fits_that_come_with_the_code_are_of_today_s_recipes():
         )
         assert f"seed-{told['seed']}" == claim.parts[-2]
         weights = load_file(claim.with_name("model.safetensors"))
-        model = models.build(
+        model = registry.build(
             recipe.model_name, recipe.features.n_features, 8, **recipe.model_args
         ).state_dict()
         assert {n for n, t in model.items() if weights[n].shape != t.shape} <= {
@@ -163,7 +163,7 @@ def test_weights_that_do_not_fit_are_named(recipes, tmp_path, capsys):
     start = tmp_path / "start"
     start.mkdir()
     recipe = pretraining.recipe
-    model = models.build(recipe.model_name, 39, 8, **recipe.model_args)
+    model = registry.build(recipe.model_name, 39, 8, **recipe.model_args)
     runs.checkpoint.save(start, model, runs.CheckpointConfig("", {}, recipe.features))
     weights = pretraining.weights(start)
     said = capsys.readouterr().err

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ser.models import MIN_FRAMES
+from ser.models.base import MIN_FRAMES
 from train.checks import check_between
 from train.clips.targets import Targets
 

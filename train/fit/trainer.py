@@ -7,8 +7,8 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from ser import models
 from ser.labels import N_LABELS
+from ser.models import registry
 from train.clips.batches import batches_by_length, collate, training_batches
 from train.clips.store import FeatureStore
 from train.clips.targets import Targets, TargetSpace
@@ -51,7 +51,7 @@ class Trainer:
         self.weights = torch.tensor(
             [self.config.class_weights.get(name, 1.0) for name in self.space.classes]
         )
-        model = models.build(
+        model = registry.build(
             recipe.model_name, recipe.features.n_features, N_LABELS, **recipe.model_args
         )
         if recipe.pretrain.encoder:

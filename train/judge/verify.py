@@ -40,7 +40,7 @@ def keep_fold(run: Path, results: Path = RESULTS) -> Verified:
     folder = evidence_folder(training["recipe"], results) / training["protocol"]
     verified = verify(run, folder)
     (folder / WEIGHTS_FOLDER).mkdir(exist_ok=True)
-    for name in checkpoint.FILES:
+    for name in checkpoint.file_names(run):
         shutil.copyfile(run / name, folder / WEIGHTS_FOLDER / name)
     return verified
 

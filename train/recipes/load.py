@@ -7,8 +7,8 @@ import tomllib
 from dataclasses import replace
 from pathlib import Path
 
-from ser import models
 from ser.checkpoints.checkpoint import ENSEMBLE
+from ser.models import registry
 from train.clips.perturb import PerturbConfig
 from train.clips.targets import TargetConfig
 from train.places import RECIPES, recipe_files
@@ -55,7 +55,7 @@ def load_recipe(name: str) -> Recipe:
         for what in (recipe.train.sampling, recipe.distill.corpora):
             if unknown := set(what) - set(recipe.corpora):
                 raise ValueError(f"{sorted(unknown)} are not among the recipe's corpora")
-        models.check(recipe.model_name, recipe.model_args)
+        registry.check(recipe.model_name, recipe.model_args)
         if recipe.train.ridge:
             _check_ridge(recipe)
         if recipe.distill.teacher:
@@ -75,7 +75,7 @@ def _check_ridge(recipe: Recipe) -> None:
     passed_over += ["[distill]"] if recipe.distill.teacher else []
     if passed_over:
         raise ValueError(f"a ridge is fitted at once and would pass over {', '.join(passed_over)}")
-    if not hasattr(models.MODELS[recipe.model_name], "statistics"):
+    if not hasattr(registry.MODELS[recipe.model_name], "statistics"):
         raise ValueError(f"a ridge needs a model with statistics, and {recipe.model_name} has none")
 
 

@@ -28,6 +28,9 @@ def embed(
     rows = quotable_rows(run, results)
     check_size(run)
     target.mkdir(parents=True, exist_ok=True)
-    for name in checkpoint.FILES if run.resolve() != target.resolve() else ():
-        shutil.copyfile(run / name, target / name)
+    if run.resolve() != target.resolve():
+        for name in checkpoint.file_names(target):
+            (target / name).unlink(missing_ok=True)
+        for name in checkpoint.file_names(run):
+            shutil.copyfile(run / name, target / name)
     write_rows(target / checkpoint.METRICS_NAME, rows)

@@ -16,7 +16,7 @@ from huggingface_hub import (
 from huggingface_hub.errors import EntryNotFoundError, RepositoryNotFoundError
 
 from ser.checkpoints import checkpoint
-from ser.checkpoints.checkpoint import CONFIG_NAME, METRICS_NAME, WEIGHTS_NAME, expected_row
+from ser.checkpoints.config import METRICS_NAME, expected_row, file_names
 from ser.checkpoints.hub_errors import HUB_ERRORS, explain
 from ser.pipeline import EmotionPipeline
 from train.corpora.splits import PRIMARY
@@ -61,8 +61,7 @@ class Run:
         rows = quotable_rows(self.folder, self.results)
         pictures = [name for name in PICTURES if (self.folder / name).is_file()]
         files: dict[str, bytes | Path] = {
-            CONFIG_NAME: self.folder / CONFIG_NAME,
-            WEIGHTS_NAME: self.folder / WEIGHTS_NAME,
+            **{name: self.folder / name for name in file_names(self.folder)},
             METRICS_NAME: (json.dumps(rows, indent=1) + "\n").encode(),
             "README.md": str(model_card(repo, loaded, rows, pictures)).encode(),
             **{name: self.folder / name for name in pictures},
@@ -90,7 +89,7 @@ class Run:
                 parent_commit=head,
                 create_pr=create_pr,
             )
-            _verify(repo, commit)
+            _verify(repo, commit, file_names(self.folder))
             if tag:
                 api.create_tag(repo, tag=tag, revision=commit.oid)
         except PublishError:
@@ -150,12 +149,12 @@ def _check_tag_is_free(api: HfApi, repo: str, tag: str | None, head: str | None)
         raise PublishError(f"{repo} has a tag {tag} already: tags are never moved.")
 
 
-def _verify(repo: str, commit: CommitInfo) -> None:
+def _verify(repo: str, commit: CommitInfo, names: Sequence[str]) -> None:
     """Download what was pushed into an empty cache and ask it for the golden answer."""
     with tempfile.TemporaryDirectory() as cache:
         paths = [
             Path(hf_hub_download(repo, name, revision=commit.oid, cache_dir=cache))
-            for name in checkpoint.FILES
+            for name in names
         ]
         try:
             EmotionPipeline.from_pretrained(paths[0].parent)

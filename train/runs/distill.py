@@ -46,8 +46,8 @@ class Teacher:
         for model, config, _ in teacher.members:
             store = FeatureStore(kept, config.features, AugmentConfig(), 0)
             features = [torch.from_numpy(store.clean[u.stem][0]) for u in others]
-            parts.append((_logits(model, features) / config.temperature).softmax(dim=1))
-        total = teacher.joined(parts)
+            parts.append((_logits(model, features) / config.temperature).softmax(dim=1).numpy())
+        total = torch.from_numpy(teacher.joined(parts))
         answers = dict(zip((u.stem for u in others), total, strict=True))
         return answers | {u.stem: unheard[u.stem] for u in clips if u.stem in unheard}
 
@@ -62,10 +62,10 @@ class Teacher:
         }
 
 
-def save_unheard(run: Path, clips: Sequence[Utterance], probabilities: torch.Tensor) -> None:
+def save_unheard(run: Path, clips: Sequence[Utterance], probabilities: np.ndarray) -> None:
     """Keep what a model answers to each of its training clips with the speaker left out, (n, 8)."""
     stems = np.array([u.stem for u in clips])
-    np.savez_compressed(run / UNHEARD_NAME, stems=stems, probabilities=probabilities.numpy())
+    np.savez_compressed(run / UNHEARD_NAME, stems=stems, probabilities=probabilities)
 
 
 def _load_unheard(run: Path) -> dict[str, torch.Tensor]:
@@ -89,7 +89,7 @@ def join_unheard(run: Path, clips: Sequence[Utterance], folders: Sequence[Path])
         return
     answers = [_load_unheard(folder) for folder in folders]
     if all(u.stem in of_member for of_member in answers for u in clips):
-        parts = [torch.stack([of_member[u.stem] for u in clips]) for of_member in answers]
+        parts = [torch.stack([of_member[u.stem] for u in clips]).numpy() for of_member in answers]
         save_unheard(run, clips, checkpoint.load(run).joined(parts))
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from ser import models
 from ser.checkpoints import checkpoint
 from ser.checkpoints.checkpoint import CheckpointConfig
 from ser.labels import N_LABELS
+from ser.models import registry
 from train import places
 from train.clips.store import FeatureStore
 from train.corpora import Utterance, data_sha256, load_corpora
@@ -111,7 +111,7 @@ class Pretraining:
         """
         loaded = load_file(run / checkpoint.WEIGHTS_NAME)
         recipe = self.wanted
-        model = models.build(
+        model = registry.build(
             recipe.model_name, recipe.features.n_features, N_LABELS, **recipe.model_args
         )
         shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}

@@ -1,0 +1,148 @@
+"""A fitted model -> a small graph for ONNX Runtime: checkpoint format 2.
+
+The matrix products' weights become 8-bit integers, a scale for each channel; activations are
+quantised as they come, by ONNX Runtime. All weights lie in safetensors shards, from which the graph
+reads them: nothing is stored twice.
+"""
+
+import tempfile
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, external_data_helper, numpy_helper
+from safetensors.numpy import save_file
+from torch import nn
+
+from ser.checkpoints import checkpoint
+from ser.checkpoints.config import GRAPH_NAME, describe_files
+from ser.pipeline import EmotionPipeline
+from train.judge.finished import load_run
+
+OPSET = 20
+SHARD_BYTES = 9_000_000
+IN_GRAPH_BYTES = 1024  # smaller tensors stay in the graph: shapes and other constants
+EXAMPLE_FRAMES = 300
+
+
+def quantize(run: Path, folder: Path) -> None:
+    """Write the model of a run into `folder` as checkpoint format 2.
+
+    Raises ValueError for an ensemble or a model that is asked about stretched clips, and
+    CheckpointError where the run does not load.
+    """
+    loaded = load_run(run).checkpoint
+    if loaded.config.members or loaded.config.stretches:
+        raise ValueError("Only one model that answers plainly becomes a graph: no ensemble.")
+    if not hasattr(loaded.model, "judged"):
+        raise ValueError(f"Nobody has said how {loaded.config.model_name} becomes a graph.")
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        graph = _quantized(_exported(loaded.model, Path(scratch)), Path(scratch))
+    shards = _move_weights_out(graph, folder)
+    onnx.save_model(graph, folder / GRAPH_NAME)
+    config = replace(
+        loaded.config, format_version=2, files=describe_files(folder, [GRAPH_NAME, *shards])
+    )
+    checkpoint.save_config(folder, replace(config, golden=None))
+    golden = EmotionPipeline(checkpoint.load(folder)).golden_answer()
+    checkpoint.save_config(folder, replace(config, golden=golden))
+
+
+class _Whole(nn.Module):
+    """A model without a mask, its outputs in the order in which a graph names them."""
+
+    def __init__(self, model: nn.Module):
+        super().__init__()
+        self.model = model
+
+    def forward(self, features: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        mask = torch.ones(features.shape[:2], dtype=torch.bool)
+        return tuple(self.model.judged(features, mask))
+
+
+def _exported(model: nn.Module, scratch: Path) -> Path:
+    """The float32 graph of a model, for any number of frames."""
+    path = scratch / "float32.onnx"
+    example = torch.zeros(1, EXAMPLE_FRAMES, model.n_features)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the exporter, about itself
+        torch.onnx.export(
+            _Whole(model).eval(),
+            (example,),
+            path,
+            input_names=["features"],
+            output_names=["logits", "attention", "embedding"],
+            dynamic_shapes={"features": {1: torch.export.Dim.AUTO}},
+            opset_version=OPSET,
+            external_data=False,
+            verbose=False,
+        )
+    return path
+
+
+def _quantized(path: Path, scratch: Path) -> onnx.ModelProto:
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    folded, small = scratch / "folded.onnx", scratch / "int8.onnx"
+    quant_pre_process(path, folded, skip_symbolic_shape=True)  # what is constant becomes a weight
+    quantize_dynamic(
+        folded,
+        small,
+        weight_type=QuantType.QInt8,
+        per_channel=True,
+        reduce_range=True,  # else sums of pairs saturate on processors without VNNI
+        op_types_to_quantize=["MatMul"],
+    )
+    return onnx.load(small)
+
+
+def _move_weights_out(graph: onnx.ModelProto, folder: Path) -> list[str]:
+    """Put the graph's larger constants into safetensors shards; their names."""
+    arrays = {t.name: numpy_helper.to_array(t) for t in graph.graph.initializer}
+    large = {name: array for name, array in arrays.items() if array.nbytes >= IN_GRAPH_BYTES}
+    groups = _groups(large)
+    names = [f"model-{n + 1:05}-of-{len(groups):05}.safetensors" for n in range(len(groups))]
+    places = {}
+    for name, group in zip(names, groups, strict=True):
+        save_file({key: np.ascontiguousarray(large[key]) for key in group}, folder / name)
+        places |= {key: (name, *span) for key, span in _spans(folder / name).items()}
+    for tensor in graph.graph.initializer:
+        if tensor.name in places:
+            location, start, stop = places[tensor.name]
+            tensor.CopyFrom(numpy_helper.from_array(arrays[tensor.name], tensor.name))
+            external_data_helper.set_external_data(tensor, location, start, stop - start)
+            tensor.ClearField("raw_data")
+            tensor.data_location = TensorProto.EXTERNAL
+    return names
+
+
+def _groups(arrays: dict[str, np.ndarray]) -> list[list[str]]:
+    """Names of arrays in their order, in as few shards as their size asks for."""
+    groups, n_bytes = [[]], 0
+    for name, array in arrays.items():
+        if groups[-1] and n_bytes + array.nbytes > SHARD_BYTES:
+            groups.append([])
+            n_bytes = 0
+        groups[-1].append(name)
+        n_bytes += array.nbytes
+    return groups
+
+
+def _spans(path: Path) -> dict[str, Sequence[int]]:
+    """Where in a safetensors file the bytes of each tensor begin and end."""
+    import json
+
+    data = path.read_bytes()
+    n_header = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + n_header])
+    return {
+        name: [8 + n_header + at for at in told["data_offsets"]]
+        for name, told in header.items()
+        if name != "__metadata__"
+    }
