@@ -1,5 +1,7 @@
 """The closed-form linear head against scikit-learn's, and what it needs of a model."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,8 @@ from sklearn.linear_model import RidgeClassifier
 
 from ser.models import registry
 from train.__main__ import main
-from train.fit import ridge
+from train.corpora import Utterance
+from train.fit import loop, ridge
 
 MODELS = {
     "functionals": {},
@@ -75,7 +78,9 @@ def test_a_fitted_head_tells_clips_apart_that_it_never_saw(name):
     model.standardize.fit([clip.numpy() for clip in seen])
     if name == "random_conv":
         model.fit_levels(seen)
-    logits, _ = ridge.fit_head(model, seen, labels, torch.ones(38), ["one"] * 38, 0.1, n_plain=38)
+    logits, _ = ridge.fit_head(
+        model, seen, labels, torch.ones(38), ["one"] * 38, 0.1, torch.ones(38)
+    )
     assert logits.shape == (38, 8)
     answers = [int(model(clip[None]).logits.argmax()) for clip in clips[30:]]
     assert answers == [0, 1] * 5
@@ -89,7 +94,9 @@ def test_a_stronger_penalty_gives_smaller_weights():
     model = registry.build("functionals", 5, 8)
     sizes = []
     for strength in (0.1, 10.0):
-        ridge.fit_head(model, clips, labels, torch.ones(len(labels)), ["one"] * 40, strength, 40)
+        ridge.fit_head(
+            model, clips, labels, torch.ones(len(labels)), ["one"] * 40, strength, torch.ones(40)
+        )
         sizes.append(model.head.classify.weight.norm())
     assert sizes[1] < 0.5 * sizes[0]
 
@@ -114,11 +121,11 @@ def test_augmented_copies_are_learnt_beside_the_clips(workplace, tmp_path, monke
     )
     given = []
 
-    def fit_head(model, clips, labels, shares, speakers, strength, n_plain):
+    def fit_head(model, clips, labels, shares, speakers, strength, plain):
         given.append((clips, labels, shares, speakers))
-        answers = fitted(model, clips, labels, shares, speakers, strength, n_plain)
-        plain = ridge.all_statistics(model, clips[:n_plain])
-        torch.testing.assert_close(model.head.norm.running_mean, plain.mean(dim=0))
+        answers = fitted(model, clips, labels, shares, speakers, strength, plain)
+        statistics = ridge.all_statistics(model, clips[: len(plain)])
+        torch.testing.assert_close(model.head.norm.running_mean, statistics.mean(dim=0))
         return answers
 
     fitted = ridge.fit_head
@@ -134,3 +141,26 @@ def test_augmented_copies_are_learnt_beside_the_clips(workplace, tmp_path, monke
     first, copy = clips[0].float(), clips[n].float()
     assert first.shape == copy.shape and not torch.equal(first, copy)
     assert abs(len(clips[1]) - len(clips[n + 2])) <= 2  # of the same clip, cut alike
+
+
+def test_many_clips_give_the_same_weights_as_few(monkeypatch):
+    """The primal form against the dual one: the same regression, solved the other way round."""
+    torch.manual_seed(0)
+    values, labels = torch.randn(60, 40), torch.arange(60) % 8
+    shares, groups = 0.5 + torch.rand(60), ["one"] * 60
+    dual = ridge.ridge(values, labels, shares, groups, 0.5)
+    monkeypatch.setattr(ridge, "LARGEST_DUAL", 0)
+    primal = ridge.ridge(values, labels, shares, groups, 0.5)
+    assert primal.unheard is None and dual.unheard is not None
+    # float32 products of 60 terms in two orders, then a solution that the penalty keeps tame
+    torch.testing.assert_close(primal.weight, dual.weight, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(primal.bias, dual.bias, atol=1e-5, rtol=1e-4)
+
+
+def test_a_corpus_counts_as_its_share_says_however_many_clips_it_has():
+    def clip(corpus: str, number: int) -> Utterance:
+        return Utterance(Path(f"{corpus}-{number}.wav"), "sad", corpus, "f", corpus)
+
+    clips = [clip("ravdess", n) for n in range(4)] + [clip("cremad", n) for n in range(10)]
+    shares = loop.corpus_shares([*clips, clip("emodb", 0)], {"cremad": 0.5})
+    assert shares[:4].sum() == 4 and shares[4:14].sum() == pytest.approx(2) and shares[14] == 1

@@ -29,10 +29,12 @@ class AugmentConfig:
 
     `speed` moves tempo, pitch and formants, `vocal_tract` the formants alone. `background` is one
     of `backgrounds`, where "clips" are those of the folder `noise` under the data root. `room` is
-    a shoebox. `gain` may clip; what does not, the features' scaling undoes.
+    a shoebox. `gain` may clip; what does not, the features' scaling undoes. `corpora` names those
+    whose clips are copied: all of them when empty.
     """
 
     copies: int = 0
+    corpora: Sequence[str] = ()
     probability: float = 0.3
     max_stretch: float = 0.05  # share of the duration, either way
     max_pitch_semitones: float = 1.0

@@ -5,7 +5,7 @@ import json
 import os
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,7 +40,10 @@ class FeatureStore:
         self.clean = self.copies = _cached(utterances, features, None, 0)
         if augmentation.copies:
             drawn_by = seed if augmentation.seed is None else augmentation.seed
-            self.copies = _cached(utterances, features, augmentation, drawn_by)
+            copied = [u for u in utterances if u.corpus in (augmentation.corpora or {u.corpus})]
+            whatever = replace(augmentation, corpora=())  # which copies of a clip there are
+            copies = _cached(copied, features, whatever, drawn_by)
+            self.copies = _Clips({**self.clean.kept, **copies.kept})
 
     def draw(
         self, utterance: Utterance, rng: np.random.Generator, clean_share: float = 0.0
@@ -126,7 +129,7 @@ def _cached_corpus(
     key = {
         "kept": Kept._fields,
         "features": features.to_dict(),
-        "augmentation": augmentation and asdict(augmentation),
+        "augmentation": augmentation and _told(augmentation),
         "seed": seed,
         "files": [(u.stem, content_hash(u.path)) for u in utterances],
     }
@@ -142,6 +145,11 @@ def _cached_corpus(
         pieces = map(Kept, steps, archive["step"], archive["median"])
         n_copies = augmentation.copies if augmentation else 1
         return {u.stem: [next(pieces) for _ in range(n_copies)] for u in utterances}
+
+
+def _told(augmentation: AugmentConfig) -> dict:
+    """The settings for a key, as they were before copies could be of some corpora only."""
+    return {name: value for name, value in asdict(augmentation).items() if name != "corpora"}
 
 
 def _compute(

@@ -2,6 +2,7 @@
 
 import csv
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from tqdm import tqdm
 from ser.labels import N_LABELS
 from train.clips.store import FeatureStore
 from train.corpora import Utterance
-from train.corpora.splits import Split
+from train.corpora.splits import MEASURED, Split
 from train.fit import ridge
 from train.fit.trainer import Trainer, predict
 from train.recipes.recipe import Recipe, TrainConfig
@@ -107,17 +108,22 @@ def _fit_at_once(trainer: Trainer, split: Split, run: Path, choices: Choices | N
     clips = [torch.from_numpy(trainer.store.clean[u.stem][0]).float() for u in split.train]
     if hasattr(model, "fit_levels"):
         model.fit_levels(clips)
-    shares, speakers = torch.ones(len(clips)), [u.speaker for u in split.train]
+    plain = corpus_shares(split.train, trainer.config.corpus_shares)
+    shares, numbers = plain.clone(), list(range(len(clips)))
     n_copies = trainer.recipe.augment.copies
     if n_copies:
-        shares *= trainer.config.clean_share
-        clips += [torch.from_numpy(c) for u in split.train for c in trainer.store.copies[u.stem]]
-        labels = torch.cat([labels, labels.repeat_interleave(n_copies)])
-        speakers += [name for name in speakers for _ in range(n_copies)]
+        of_corpora = trainer.recipe.augment.corpora
+        copied = [n for n, u in enumerate(split.train) if u.corpus in (of_corpora or {u.corpus})]
+        shares[copied] *= trainer.config.clean_share
+        for n in copied:
+            clips += map(torch.from_numpy, trainer.store.copies[split.train[n].stem])
+        numbers += [n for n in copied for _ in range(n_copies)]
         of_copies = (1 - trainer.config.clean_share) / n_copies
-        shares = torch.cat([shares, torch.full((len(clips) - len(shares),), of_copies)])
+        shares = torch.cat([shares, of_copies * plain[numbers[len(shares) :]]])
+    labels = labels[numbers]
+    speakers = [split.train[n].speaker for n in numbers]
     logits, unheard = ridge.fit_head(
-        model, clips, labels, shares, speakers, trainer.config.ridge, len(split.train)
+        model, clips, labels, shares, speakers, trainer.config.ridge, plain
     )
     row = {
         "epoch": 1,
@@ -130,8 +136,19 @@ def _fit_at_once(trainer: Trainer, split: Split, run: Path, choices: Choices | N
     history = [row | {"seconds": time.perf_counter() - start}]
     _write_history(run, history)
     temperature = choices.temperature if choices else _temperature(trainer, split.validation)
-    answers = (unheard[: len(split.train)] / temperature).softmax(dim=1)
-    return Fitted(model, temperature, history, 1, answers)
+    if unheard is not None:
+        unheard = (unheard[: len(split.train)] / temperature).softmax(dim=1)
+    return Fitted(model, temperature, history, 1, unheard)
+
+
+def corpus_shares(utterances: Sequence[Utterance], shares: Mapping[str, float]) -> torch.Tensor:
+    """How much each clip counts, (n,): a corpus in `shares` as much as so many of the measured one.
+
+    Clips of the other corpora count 1 each.
+    """
+    counts = Counter(u.corpus for u in utterances)
+    counted = {c: shares[c] * counts[MEASURED] / counts[c] for c in counts if c in shares}
+    return torch.tensor([counted.get(u.corpus, 1.0) for u in utterances])
 
 
 def _temperature(trainer: Trainer, utterances: Sequence[Utterance]) -> float:

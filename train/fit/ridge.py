@@ -14,6 +14,7 @@ from ser.labels import N_LABELS
 from train.clips.batches import judged_by_length
 from train.fit.kept_statistics import frozen_statistics
 
+LARGEST_DUAL = 8_000  # clips: their kernel takes half a gigabyte and seconds
 LOGIT_SCALE = 4.0  # scores lie between -1 and 1; the temperature does the rest
 
 
@@ -24,31 +25,35 @@ def fit_head(
     shares: torch.Tensor,
     groups: Sequence[str],
     strength: float,
-    n_plain: int,
-) -> tuple[torch.Tensor, torch.Tensor]:
+    plain: torch.Tensor,
+) -> tuple[torch.Tensor, torch.Tensor | None]:
     """Set `model.head` to the ridge classifier of the clips' statistics.
 
     `clips` are features (n_frames, n_features), `labels` (n,) class indices, `shares` (n,) how much
     each clip counts among those of its class, `groups` (n,) the speakers. Every class counts the
     same; `strength` is the penalty divided by the number of statistics, which are standardised, so
-    that it means the same for few and for many. They are standardised on the first `n_plain` clips,
-    before any augmented ones: else what noise and telephones spread would count for little in
-    clips without them.
+    that it means the same for few and for many. They are standardised on the first clips, before
+    any augmented ones, which count as `plain` (n_plain,) tells: else what noise and telephones
+    spread would count for little in clips without them.
 
-    Returns the clips' logits (n, 8), and those that each would get were its speaker not learnt.
+    Returns the clips' logits (n, 8), and those that each would get were its speaker not learnt, or
+    None where there are too many clips for that.
     """
     model.eval()
     statistics = all_statistics(model, clips)
     norm = model.head.norm
-    norm.running_mean.copy_(statistics[:n_plain].mean(dim=0))
-    norm.running_var.copy_(statistics[:n_plain].var(dim=0).clamp(min=1e-12))
+    first = statistics[: len(plain)]
+    mean = plain @ first / plain.sum()
+    norm.running_mean.copy_(mean)
+    variance = plain @ (first - mean).square() / plain.sum()
+    norm.running_var.copy_((variance * len(plain) / (len(plain) - 1)).clamp(min=1e-12))
     with torch.no_grad():
         weight, bias, unheard = ridge(
             model.head.embed(statistics), labels, shares, groups, strength
         )
         model.head.classify.weight.copy_(LOGIT_SCALE * weight)
         model.head.classify.bias.copy_(LOGIT_SCALE * bias)
-        return model.head(statistics)[0], LOGIT_SCALE * unheard
+        return model.head(statistics)[0], None if unheard is None else LOGIT_SCALE * unheard
 
 
 class Ridge(NamedTuple):
@@ -56,7 +61,7 @@ class Ridge(NamedTuple):
 
     weight: torch.Tensor
     bias: torch.Tensor
-    unheard: torch.Tensor
+    unheard: torch.Tensor | None
 
 
 def ridge(
@@ -68,10 +73,11 @@ def ridge(
 ) -> Ridge:
     """One-against-all regression on -1 and 1 of (n, n_statistics).
 
-    Solved in its dual form, for there are fewer clips than statistics (A. Hoerl & R. Kennard,
-    Technometrics 12(1), 1970). The penalty is that of as many clips as the shares add up to.
-    `unheard` are the scores that the clips of each of `groups` (n,) get when that group is left out
-    of the regression, in closed form; means, class balance and deviations stay those of all clips.
+    Solved in its dual form while there are few clips (A. Hoerl & R. Kennard, Technometrics 12(1),
+    1970), else as it stands. The penalty is that of as many clips as the
+    shares add up to. `unheard`, which only the dual form gives, are the scores that the clips of
+    each of `groups` (n,) get when that group is left out of the regression, in closed form; means,
+    class balance and deviations stay those of all clips.
     """
     shares = shares.double().clamp(min=1e-9)  # clips that count nothing are answered, too
     of_class = torch.zeros(N_LABELS, dtype=torch.double).index_add(0, labels, shares)
@@ -82,6 +88,12 @@ def ridge(
     centre, mean_answer = share.float() @ embedding, share @ answers
     root = (shares.sum() * share).sqrt()[:, None]
     inner, wanted = (embedding - centre) * root.float(), (answers - mean_answer) * root
+    if len(inner) > max(inner.shape[1], LARGEST_DUAL):
+        moments = (inner.T @ inner).double()
+        moments.diagonal().add_(strength * embedding.shape[1])
+        solved = torch.cholesky_solve(inner.T.double() @ wanted, torch.linalg.cholesky(moments))
+        weight = solved.T.float()
+        return Ridge(weight, mean_answer.float() - weight @ centre, None)
     kernel = (inner @ inner.T).double()
     kernel.diagonal().add_(strength * embedding.shape[1])
     inverse = torch.cholesky_inverse(torch.linalg.cholesky(kernel))

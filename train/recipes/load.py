@@ -52,7 +52,12 @@ def load_recipe(name: str) -> Recipe:
         )
         if values:
             raise ValueError(f"unknown keys {sorted(values)}")
-        for what in (recipe.train.sampling, recipe.distill.corpora):
+        for what in (
+            recipe.train.sampling,
+            recipe.train.corpus_shares,
+            recipe.distill.corpora,
+            recipe.augment.corpora,
+        ):
             if unknown := set(what) - set(recipe.corpora):
                 raise ValueError(f"{sorted(unknown)} are not among the recipe's corpora")
         registry.check(recipe.model_name, recipe.model_args)

@@ -167,7 +167,7 @@ def _fit_split(
     )
     _save(run, fitted.model, config)
     if fitted.unheard is not None:
-        distill.save_unheard(run, split.train, fitted.unheard)
+        distill.save_unheard(run, split.train, fitted.unheard.numpy())
     pictures.training_history(fitted.history, run / "training_history.png")
     return evaluate_run(run)
 
