@@ -209,13 +209,9 @@ def background_noise(background: Background, n_samples: int) -> np.ndarray:
         files = noise_files()
         clip = _noise_clip(files[int(background.place * len(files))])
         return np.resize(np.roll(clip, -int(rng.integers(len(clip)))), n_samples)
-    white = rng.standard_normal(n_samples)
     if background.kind == "white":
-        return white
-    spectrum = np.fft.rfft(white)
-    spectrum[1:] /= np.sqrt(np.arange(1, len(spectrum)))
-    spectrum[0] = 0
-    return np.fft.irfft(spectrum, n_samples)
+        return rng.standard_normal(n_samples)
+    return effects.coloured_noise(n_samples, 1, rng)
 
 
 @lru_cache(maxsize=256)

@@ -33,6 +33,14 @@ def gain(waveform: np.ndarray, gain_db: float) -> np.ndarray:
     return np.clip(waveform * 10 ** (gain_db / 20), -1, 1).astype(np.float32)
 
 
+def coloured_noise(n_samples: int, slope: float, rng: np.random.Generator) -> np.ndarray:
+    """Noise (n_samples,) whose power falls with the frequency to the `slope`: 1 pink, 2 brown."""
+    spectrum = np.fft.rfft(rng.standard_normal(n_samples))
+    spectrum[1:] /= np.arange(1, len(spectrum)) ** (slope / 2)
+    spectrum[0] = 0
+    return np.fft.irfft(spectrum, n_samples)
+
+
 def add_noise(waveform: np.ndarray, noise: np.ndarray, snr_db: float) -> np.ndarray:
     """Lay `noise` (n_samples,) under the voice, `snr_db` below the level of its speech.
 

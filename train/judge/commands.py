@@ -33,6 +33,11 @@ def add(commands: "argparse._SubParsersAction") -> None:
     add_results(robustness)
     robustness.set_defaults(run=_robustness)
 
+    faulty = commands.add_parser("faults", help="answers to clips with hum, pauses, clicks")
+    faulty.add_argument("run_folder", metavar="RUN", type=Path)
+    add_results(faulty)
+    faulty.set_defaults(run=_faults)
+
     cross = commands.add_parser("cross-corpus", help="judge corpora that the run never heard")
     cross.add_argument("run_folder", metavar="RUN", type=Path)
     cross.add_argument(
@@ -84,6 +89,13 @@ def _robustness(options: argparse.Namespace) -> None:
             f"{row['condition']}: {100 * row['unchanged']:.1f} % of {row['n_clips']} answers stay, "
             f"UA {100 * row['ua_before']:.1f} -> {100 * row['ua_after']:.1f}"
         )
+
+
+def _faults(options: argparse.Namespace) -> None:
+    from train.judge import faults
+
+    for row in faults.faults(options.run_folder, options.results or RESULTS):
+        print(f"{row['corpus']}, {row['fault']}: {row['kept']} of {row['n_clips']} answers stay")
 
 
 def _cross_corpus(options: argparse.Namespace) -> None:

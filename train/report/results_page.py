@@ -25,6 +25,7 @@ from train.report.ladder import (
 )
 from train.report.other_corpora import cross_corpus_part
 from train.report.other_sound import robustness_lines
+from train.report.recording_faults import fault_lines
 
 HEAD = """# Results
 
@@ -101,6 +102,7 @@ def page_lines(results: Path) -> list[str]:
         ("Calibration", _calibration_lines(rows)),
         ("When unsure answers are withheld", _coverage_lines(rows)),
         ("Other sound", robustness_lines(results, recipes)),
+        ("Faults of recordings", fault_lines(results, recipes)),
         ("Other corpora", cross_corpus_part(results, recipes)),
     ]
     lines = HEAD.splitlines()

@@ -1,0 +1,43 @@
+"""Ordinary faults of recordings, and the command that counts the answers that stay."""
+
+import json
+
+import numpy as np
+import pytest
+
+from ser.sound.audio import SAMPLE_RATE
+from train.__main__ import main
+from train.clips.faults import FAULTS, PAUSE_S, VOICE_PEAK_DB, at_usual_level, tone
+from train.judge.faults import FAULTS_NAME
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_leaves_the_voice_in_it(name, speech):
+    voice = at_usual_level(speech)
+    whole = FAULTS[name](voice, np.random.default_rng(0))
+    assert whole.dtype == np.float32 and len(whole) >= len(voice)
+    assert np.abs(whole).max() <= 1.0
+    spectrum = np.fft.rfft(whole) * np.fft.rfft(voice, len(whole)).conj()
+    place = int(np.fft.irfft(spectrum, len(whole)).argmax())  # where they agree best
+    part = whole[place : place + len(voice)]
+    assert np.corrcoef(part, voice)[0, 1] > 0.3
+
+
+def test_levels_and_lengths_are_those_of_their_names(speech):
+    assert 20 * np.log10(np.abs(at_usual_level(speech)).max()) == pytest.approx(VOICE_PEAK_DB)
+    paused = FAULTS["30 s of pause, pink noise at -46 dBFS"](speech, np.random.default_rng(0))
+    assert len(paused) == len(speech) + PAUSE_S * SAMPLE_RATE
+    after = np.abs(paused[len(speech) :]).max()
+    assert after <= 10 ** (-46 / 20) * (1 + 1e-6)
+    assert len(tone(100, 0.06, 0.9)) == 960
+
+
+def test_the_command_counts_answers_that_stay(made, run, monkeypatch, capsys):
+    monkeypatch.setattr("train.judge.faults.N_CLIPS", 3)
+    assert main(["faults", str(run), "--results", str(made / "results")]) == 0
+    assert "of 3 answers stay" in capsys.readouterr().out
+    path = made / "results" / "whole" / "emobox-6fold" / FAULTS_NAME
+    rows = json.loads(path.read_text())
+    assert [row["fault"] for row in rows] == list(FAULTS)
+    assert all(0 <= row["kept"] <= row["n_clips"] == 3 for row in rows)
+    assert {row["corpus"] for row in rows} == {"ravdess"}
