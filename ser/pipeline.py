@@ -25,6 +25,8 @@ SHORT_S = 1.0
 QUIET_PEAK_DB = -50.0
 CLIPPED_LEVEL, CLIPPED_SHARE = 0.99, 1e-3
 GOLDEN_TOLERANCE = 1e-3  # of a probability, between machines
+FEATURE_TOLERANCE = 1e-3  # of the mean of a feature
+GRAPH_TOLERANCE = 2e-2  # the same of 8-bit weights and activations
 NO_SPEECH = "No speech was found: what is loudest was judged."
 SPEECH_SHARE = 0.25  # of the recording; less is "mostly silence"
 
@@ -174,12 +176,25 @@ class EmotionPipeline:
         return [text for text, holds in found.items() if holds]
 
     def golden_answer(self) -> dict:
-        """What these weights say to the shipped clip, in the form that config.json stores."""
-        return {
+        """What these weights say to the shipped clip, in the form that config.json stores.
+
+        Of a graph also the mean of each feature: its wide tolerance would hide a fault of the
+        front-end.
+        """
+        prediction = self.predict(checkpoint.GOLDEN_CLIP)
+        answer = {
             "sha256": hashlib.sha256(checkpoint.GOLDEN_CLIP.read_bytes()).hexdigest(),
-            "probabilities": [float(p) for p in self.predict(checkpoint.GOLDEN_CLIP).probabilities],
-            "tolerance": GOLDEN_TOLERANCE,
+            "probabilities": [float(p) for p in prediction.probabilities],
+            "tolerance": self._tolerance,
         }
+        if self.checkpoint.config.files:
+            means = prediction.features.mean(axis=0, dtype=np.float64)
+            answer["feature_means"] = [round(float(mean), 7) for mean in means]
+        return answer
+
+    @property
+    def _tolerance(self) -> float:
+        return GRAPH_TOLERANCE if self.checkpoint.config.files else GOLDEN_TOLERANCE
 
     def check_golden(self) -> None:
         """Raise CheckpointError where the golden clip gets another answer than is stored."""
@@ -190,7 +205,9 @@ class EmotionPipeline:
             answer = self.golden_answer()
             is_same_clip = stored["sha256"] == answer["sha256"]
             gap = np.abs(np.subtract(stored["probabilities"], answer["probabilities"])).max()
-            tolerance = min(stored["tolerance"], GOLDEN_TOLERANCE)
+            tolerance = min(stored["tolerance"], self._tolerance)
+            means = (stored.get("feature_means", ()), answer.get("feature_means", ()))
+            sees_alike = np.allclose(*means, rtol=FEATURE_TOLERANCE, atol=FEATURE_TOLERANCE)
         except (LookupError, TypeError, ValueError, ArithmeticError, RuntimeError) as error:
             raise CheckpointError(
                 f"{self.checkpoint.name} cannot give its golden answer: {error!r}."
@@ -198,6 +215,11 @@ class EmotionPipeline:
         if not is_same_clip:
             raise CheckpointError(
                 f"{self.checkpoint.name} was saved with another golden clip than the one here."
+            )
+        if not sees_alike:
+            raise CheckpointError(
+                f"{self.checkpoint.name} was saved with another front-end than the one here: the "
+                "golden clip has other features."
             )
         if not gap <= tolerance:
             raise CheckpointError(

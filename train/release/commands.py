@@ -14,6 +14,11 @@ def add(commands: "argparse._SubParsersAction") -> None:
     _add_despite_licence(embed)
     embed.set_defaults(run=_embed)
 
+    small = commands.add_parser("quantize", help="a run as a small graph for ONNX Runtime")
+    small.add_argument("run_folder", metavar="RUN", type=Path)
+    small.add_argument("folder", metavar="FOLDER", type=Path, help="where the checkpoint goes")
+    small.set_defaults(run=_quantize)
+
     publish = commands.add_parser("publish", help="push a run to the Hub, as one commit")
     publish.add_argument("run_folder", metavar="RUN", type=Path)
     publish.add_argument("--repo", required=True, metavar="USER/NAME")
@@ -40,6 +45,13 @@ def _embed(options: argparse.Namespace) -> None:
 
     target = checkpoint.FOUNDING if options.founding else checkpoint.EMBEDDED
     embed.embed(options.run_folder, target=target, despite_licence=options.despite_licence)
+
+
+def _quantize(options: argparse.Namespace) -> None:
+    from train.release import quantize
+
+    quantize.quantize(options.run_folder, options.folder)
+    print(f"The graph is in {options.folder}.")
 
 
 def _publish(options: argparse.Namespace) -> None:
