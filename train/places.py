@@ -6,10 +6,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 RECIPES = ROOT / "train" / "recipes"
-KEPT_FITS = ROOT / "train" / "pretrained"  # fits that come with the code; see its README.md
+KEPT_FITS = ROOT / "train" / "kept_fits"  # fits that come with the code; see its README.md
 RESULTS = ROOT / "results"
 RUNS = ROOT / "runs"
-ROOMS = (".", "zoo", "ablations")  # of recipes, and of their evidence
+SUBFOLDERS = (".", "zoo", "ablations")  # of recipes, and of their evidence
 
 
 def data_root() -> Path:
@@ -24,12 +24,12 @@ def cache_root() -> Path:
 
 def recipe_files() -> list[Path]:
     """Every recipe that has a name, parts of several not among them."""
-    return [path for room in ROOMS for path in (RECIPES / room).glob("*.toml")]
+    return [path for room in SUBFOLDERS for path in (RECIPES / room).glob("*.toml")]
 
 
 def evidence_folder(recipe: str, results: Path = RESULTS) -> Path:
     """Where a recipe's committed figures lie: in the room of the recipe."""
-    room = next((room for room in ROOMS if (RECIPES / room / f"{recipe}.toml").exists()), ".")
+    room = next((room for room in SUBFOLDERS if (RECIPES / room / f"{recipe}.toml").exists()), ".")
     return results / room / recipe
 
 
@@ -40,5 +40,5 @@ def evidence_folders(results: Path = RESULTS, first: Sequence[str] = ()) -> list
         name = folder.name
         return (first.index(name) if name in first else len(first)), name
 
-    found = (path for room in ROOMS for path in (results / room).glob("*/"))
-    return sorted((path for path in found if path.name not in ROOMS), key=rank)
+    found = (path for room in SUBFOLDERS for path in (results / room).glob("*/"))
+    return sorted((path for path in found if path.name not in SUBFOLDERS), key=rank)

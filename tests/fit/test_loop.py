@@ -19,8 +19,8 @@ from train.clips.targets import TargetConfig
 from train.corpora import Utterance
 from train.corpora.splits import Split
 from train.fit import loop
+from train.fit.schedule import rate_factor
 from train.recipes.recipe import DistillConfig, InferenceConfig, PretrainConfig, Recipe, TrainConfig
-from train.recipes.schedule import rate_factor
 
 EVERYTHING = {
     "optimizer": "adamw",

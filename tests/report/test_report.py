@@ -6,7 +6,7 @@ import pytest
 
 from tests.report.small_evidence import part, write_cross_corpus
 from train.judge import evidence
-from train.report import aims, front, report, speed, tables
+from train.report import aims, readme, report, speed, tables
 from train.report.ladder import load_ladder
 
 ROW = {
@@ -87,7 +87,7 @@ def test_speed_is_what_the_benchmarks_wrote(tmp_path):
 
 
 def test_the_front_page_shows_founding_and_best_each_with_its_protocol(results):
-    founding, best = front.front_lines(results)[2:]
+    founding, best = readme.front_lines(results)[2:]
     assert founding.startswith("| `founding` | `emobox-6fold` | RAVDESS speech | 384 | 24 | ")
     (test,) = (
         row
@@ -100,7 +100,7 @@ def test_the_front_page_shows_founding_and_best_each_with_its_protocol(results):
 def test_the_front_page_shows_both_on_what_the_best_never_heard(results):
     write_cross_corpus(results, "founding", ["emodb", "tess"])
     write_cross_corpus(results, "wider", ["tess"])
-    lines = front.front_lines(results)[4:]
+    lines = readme.front_lines(results)[4:]
     assert [line.split(" | ")[:3] for line in lines] == [
         [f"| `{name}`", "`cross-corpus`", "TESS"] for name in ("founding", "wider")
     ]

@@ -11,7 +11,8 @@ from train.checks import check_between, check_one_of, check_switches
 from train.clips.augment import AugmentConfig
 from train.clips.perturb import PerturbConfig
 from train.clips.targets import TargetConfig
-from train.recipes.schedule import SCHEDULES
+
+SCHEDULES = ("plateau", "cosine", "onecycle")  # of the learning rate; see train.fit.schedule
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from train.places import RESULTS, ROOT
-from train.report.front import front_lines
+from train.report.readme import front_lines
 from train.report.results_page import page_lines
 from train.report.speed import speed_lines
 

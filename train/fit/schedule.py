@@ -4,7 +4,6 @@ import math
 
 from torch import nn
 
-SCHEDULES = ("plateau", "cosine", "onecycle")
 ONECYCLE_RISE = 0.3  # share of the run, unless told otherwise
 ONECYCLE_START = 1 / 25  # of the highest rate
 ONECYCLE_END = 1e-4  # of the first rate
