@@ -115,15 +115,6 @@ def test_ffmpeg_reads_the_rest(tmp_path, ffmpeg, name):
     assert abs(spectrum.argmax() - 440) <= 1  # one bin is 1 Hz
 
 
-def test_a_streamed_flac_that_does_not_tell_its_length(tmp_path, noise):
-    path = tmp_path / "a.flac"
-    soundfile.write(path, noise, SAMPLE_RATE)
-    data = bytearray(path.read_bytes())
-    data[21] &= 0xF0  # STREAMINFO's 36 bits of total samples
-    data[22:26] = bytes(4)
-    np.testing.assert_allclose(load_audio(bytes(data)), noise, atol=2**-15)
-
-
 def test_a_name_that_looks_like_an_option_or_a_protocol(tmp_path, ffmpeg, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("-i", "http:a.m4a", "concat:a|b"):
