@@ -71,9 +71,8 @@ def sniff(head: bytes) -> tuple[bool, str]:
             return False, "aac"
         if head[1] & 0xE0 == 0xE0:
             return True, "mp3"
-    raise UnreadableAudioError(
-        "This is not a sound file known here: please send WAV, FLAC, OGG, MP3, M4A or WebM."
-    )
+    known = "WAV, FLAC, OGG or MP3" if missing_program() else "WAV, FLAC, OGG, MP3, M4A or WebM"
+    raise UnreadableAudioError(f"This is not a sound file known here: please send {known}.")
 
 
 class _SoundFile(soundfile.SoundFile):
@@ -100,9 +99,9 @@ def _soundfile_blocks(sound: _SoundFile) -> Iterator[np.ndarray]:
         yield block
 
 
-def has_ffmpeg() -> bool:
-    """Whether ffmpeg and its prober are installed."""
-    return bool(shutil.which("ffmpeg") and shutil.which("ffprobe"))
+def missing_program() -> str | None:
+    """Tell which of ffmpeg and its prober is not installed; None where both are."""
+    return next((name for name in ("ffmpeg", "ffprobe") if not shutil.which(name)), None)
 
 
 @contextmanager
