@@ -49,6 +49,8 @@ def main() -> None:
     threading.Thread(target=sweep, args=[folder], daemon=True).start()
 
     gr.processing_utils.async_ssrf_protected_download = refuse_address
+    # Else it asks ffprobe about each example, and dies of ffmpeg without it. Browsers play FLAC.
+    gr.processing_utils.audio_is_playable = lambda path: True
 
     served = serve(os.environ.get("SER_MODEL"))
     shared = queue.from_environment()

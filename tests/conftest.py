@@ -17,6 +17,7 @@ from ser.feedback.queue import Feedback
 from ser.pipeline import EmotionPipeline
 from ser.process import one_thread
 from ser.sound.audio import SAMPLE_RATE, load_audio
+from ser.sound.decoders import missing_program
 from tests.feedback.feedback_queue import REPO
 from tests.hub.server import Hub
 from tests.small_runs import untrained_run, work_in
@@ -66,8 +67,8 @@ def corpora_root() -> Path:
 @pytest.fixture(scope="session")
 def ffmpeg():
     """Run ffmpeg with these arguments."""
-    if not shutil.which("ffmpeg"):
-        pytest.skip("ffmpeg is not installed")
+    if missing := missing_program():
+        pytest.skip(f"{missing} is not installed")
 
     def run(*arguments) -> None:
         command = ["ffmpeg", "-nostdin", "-v", "error", "-y", *map(str, arguments)]

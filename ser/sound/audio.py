@@ -141,16 +141,19 @@ def _sniff(head: bytes) -> tuple[bool, str]:
 
 
 def _check_ffmpeg_may_help(error: soundfile.LibsndfileError) -> None:
-    """Leave what libsndfile cannot read to ffmpeg; without it the file counts as damaged."""
-    if not decoders.has_ffmpeg():
-        raise UnreadableAudioError(decoders.DAMAGED) from error
+    """Leave what libsndfile cannot read to ffmpeg; without it nobody knows what is wrong."""
+    if missing := decoders.missing_program():
+        raise UnreadableAudioError(
+            f"The file could not be read without {missing}, which is not installed here: please "
+            "export it anew, best as WAV."
+        ) from error
 
 
 def _load_with_ffmpeg(path: Path, demuxer: str) -> np.ndarray:
-    if not decoders.has_ffmpeg():
+    if missing := decoders.missing_program():
         raise UnreadableAudioError(
-            "This kind of file needs ffmpeg, which is not installed here: please send WAV, FLAC, "
-            "OGG or MP3."
+            f"This kind of file needs {missing}, which is not installed here: please send WAV, "
+            "FLAC, OGG or MP3."
         )
     # One second past the limit is enough to notice that it was passed.
     return _read(lambda: decoders.open_with_ffmpeg(path, demuxer, max_s=MAX_DURATION_S + 1))

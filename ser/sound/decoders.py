@@ -18,6 +18,7 @@ import numpy as np
 import soundfile
 
 from ser.sound.errors import UnreadableAudioError
+from ser.sound.lengths import length_told
 
 BLOCK_FRAMES = 65_536  # decoded at a time
 UNKNOWN_FRAMES = 2**62  # libsndfile's way to say that a streamed FLAC does not tell its length
@@ -70,27 +71,37 @@ def sniff(head: bytes) -> tuple[bool, str]:
             return False, "aac"
         if head[1] & 0xE0 == 0xE0:
             return True, "mp3"
-    raise UnreadableAudioError(
-        "This is not a sound file known here: please send WAV, FLAC, OGG, MP3, M4A or WebM."
-    )
+    known = "WAV, FLAC, OGG or MP3" if missing_program() else "WAV, FLAC, OGG, MP3, M4A or WebM"
+    raise UnreadableAudioError(f"This is not a sound file known here: please send {known}.")
+
+
+class _SoundFile(soundfile.SoundFile):
+    """A SoundFile that is read from start to end where it does not tell its length.
+
+    soundfile seeks after every block to where it stands. libsndfile cannot do that at the end of a
+    FLAC whose length it does not know: the last block was lost in an error.
+    """
+
+    def seekable(self) -> bool:
+        return self.frames < UNKNOWN_FRAMES and super().seekable()
 
 
 @contextmanager
 def open_directly(file: Path | io.BytesIO) -> Iterator[Stream]:
     """Open with libsndfile; soundfile.LibsndfileError, also between blocks, where it cannot."""
-    with soundfile.SoundFile(file) as sound:
+    with length_told(file) as told, _SoundFile(told) as sound:
         n_frames = sound.frames if sound.frames < UNKNOWN_FRAMES else None
         yield Stream(sound.samplerate, sound.channels, n_frames, _soundfile_blocks(sound))
 
 
-def _soundfile_blocks(sound: soundfile.SoundFile) -> Iterator[np.ndarray]:
+def _soundfile_blocks(sound: _SoundFile) -> Iterator[np.ndarray]:
     while len(block := sound.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
         yield block
 
 
-def has_ffmpeg() -> bool:
-    """Whether ffmpeg and its prober are installed."""
-    return bool(shutil.which("ffmpeg") and shutil.which("ffprobe"))
+def missing_program() -> str | None:
+    """Tell which of ffmpeg and its prober is not installed; None where both are."""
+    return next((name for name in ("ffmpeg", "ffprobe") if not shutil.which(name)), None)
 
 
 @contextmanager

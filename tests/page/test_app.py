@@ -18,10 +18,12 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
 from page import clip, words
-from tests.page.app_server import EXAMPLES, ROOT, running_app
+from ser.sound.decoders import missing_program
+from tests.page.app_server import EXAMPLES, ROOT, running_app, start_app
 
 CLIP = EXAMPLES / "low-and-slow.flac"
 DELETE_AFTER_S = 6.0
+MISSING = missing_program()  # of ffmpeg, which may know more about a bad file
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +80,10 @@ def _sound(path: Path, samples: np.ndarray, rate_hz: int = 16_000) -> None:
 BAD_FILES = {
     "text.wav": (lambda path: path.write_text("this is no sound " * 9), "not a sound file"),
     "empty.wav": (lambda path: path.write_bytes(b""), "file is empty"),
-    "header.wav": (lambda path: path.write_bytes(CLIP.read_bytes()[:60]), "cannot be decoded"),
+    "header.wav": (
+        lambda path: path.write_bytes(CLIP.read_bytes()[:60]),
+        f"without {MISSING}, which is not installed here" if MISSING else "cannot be decoded",
+    ),
     "short.wav": (lambda path: _sound(path, np.full(3200, 0.1)), "0.20 s is too short"),
     "silent.wav": (lambda path: _sound(path, np.zeros(32_000)), "is silent"),
     "long.flac": (lambda path: _sound(path, np.zeros(601 * 8000), 8000), "Longer than 10 minutes"),
@@ -97,6 +102,21 @@ def test_a_bad_file_is_answered_with_a_sentence(client, tmp_path, name):
 def test_nothing_at_all_is_answered_with_a_sentence(client):
     with pytest.raises(AppError, match="Please record or choose a sound first"):
         client.predict(None, api_name="/predict")
+
+
+def test_ffmpeg_that_came_without_ffprobe_is_as_good_as_none(tmp_path):
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    (tools / "ffmpeg").write_text("#!/bin/sh\nexit 1\n")
+    (tools / "ffmpeg").chmod(0o755)
+    (tmp_path / "a.webm").write_bytes(b"\x1aE\xdf\xa3" + bytes(100))
+    with start_app(tmp_path, {"PATH": str(tools)}) as running:
+        client = Client(running.url, verbose=False)
+        answer = client.predict(handle_file(str(CLIP)), api_name="/predict")
+        assert answer["file"] == CLIP.name
+        with pytest.raises(AppError, match="needs ffprobe, which is not installed here"):
+            client.predict(handle_file(str(tmp_path / "a.webm")), api_name="/predict")
+        assert "Traceback" not in running.log.read_text()
 
 
 def test_an_address_is_not_fetched():

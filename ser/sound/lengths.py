@@ -1,0 +1,120 @@
+"""Lengths that a header leaves open: found in the file, and told to libsndfile.
+
+Whatever writes into a pipe, or is killed, leaves 0 or -1 where the length of the sound belongs.
+libsndfile 1.2 reads such a FLAC to its end, and a WAV that says -1. To it a WAV, RF64, AIFF or AU
+that says 0 is empty, an RF64 or CAF that says -1 malformed.
+"""
+
+import io
+import re
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+MOST_CHUNKS = 1000  # looked through, so that no file costs much; real ones have a dozen
+
+
+class _Kind(NamedTuple):
+    """How a container lays out its chunks."""
+
+    first: int  # where the first of them starts
+    header: struct.Struct  # a chunk's name and size
+    sound: bytes  # the name of the chunk with the sound
+    preface: int  # bytes of that chunk before its first sample
+    left_open: tuple[int, ...]  # sizes of that chunk that tell nothing
+    even: int  # chunks start at multiples of this
+
+
+_KINDS = {
+    b"RIFF": _Kind(12, struct.Struct("<4sI"), b"data", 0, (0,), 2),
+    b"RF64": _Kind(12, struct.Struct("<4sI"), b"data", 0, (0, -1), 2),
+    b"FORM": _Kind(12, struct.Struct(">4sI"), b"SSND", 8, (8,), 2),
+    b"caff": _Kind(8, struct.Struct(">4sq"), b"data", 4, (-1,), 1),
+}
+
+
+@contextmanager
+def length_told(file: Path | io.BytesIO) -> Iterator["Path | io.BytesIO | _Mended"]:
+    """The file itself, or a view of it with the length in its header where that was left open."""
+    with file.open("rb") if isinstance(file, Path) else nullcontext(file) as opened:
+        missing = _missing_length(opened)
+        opened.seek(0)
+        yield _Mended(opened, *missing) if missing else file
+
+
+class _Mended:
+    """A file that reads as if `patch` stood at `place`: all that soundfile asks of a file."""
+
+    def __init__(self, file: BinaryIO, place: int, patch: bytes):
+        self.file, self.place, self.patch = file, place, patch
+        self.seek, self.tell = file.seek, file.tell
+
+    def read(self, n_bytes: int) -> bytes:
+        start = self.file.tell()
+        data = bytearray(self.file.read(n_bytes))
+        first = max(start, self.place)
+        last = min(start + len(data), self.place + len(self.patch))
+        if first < last:
+            data[first - start : last - start] = self.patch[first - self.place : last - self.place]
+        return bytes(data)
+
+
+def _missing_length(file: BinaryIO) -> tuple[int, bytes] | None:
+    """Where the header lacks the sound's length, and what should stand there; else None."""
+    end = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    head = file.read(12)
+    if head.startswith(b".snd") and len(head) == 12:
+        return _missing_in_au(head, end)
+    kind = _KINDS.get(head[:4])
+    return kind and _missing_in_chunks(file, kind, end)
+
+
+def _missing_in_au(head: bytes, end: int) -> tuple[int, bytes] | None:
+    start, size = struct.unpack(">4xII", head)
+    is_open = size == 0 or start + size >= 2**31  # libsndfile adds them in 32 bits
+    return (8, b"\xff" * 4) if is_open and start < end else None  # AU's word for: not known
+
+
+def _missing_in_chunks(file: BinaryIO, kind: _Kind, end: int) -> tuple[int, bytes] | None:
+    size_64 = None  # where a size stands that 32 bits do not hold
+    for name, start, size in islice(_chunks(file, kind, kind.first, end), MOST_CHUNKS):
+        if name == b"ds64" and size >= 16:
+            size_64 = start + 8
+        if name == kind.sound:
+            break
+    else:
+        return None
+    place, form = start - kind.header.size + 4, kind.header.format.replace("4s", "")
+    if size_64:
+        place, form = size_64, "<q"
+        file.seek(place)
+        (size,) = struct.unpack(form, file.read(8))
+    first = start + kind.preface
+    if size not in kind.left_open or first >= end or _are_chunks(file, kind, first, end):
+        return None
+    most = 2**32 - 1 if form.endswith("I") else end
+    return place, struct.pack(form, min(end - start, most))
+
+
+def _chunks(file: BinaryIO, kind: _Kind, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """Name, start and size of the contents of chunk after chunk, as far as sizes can be true."""
+    size = 0
+    while size >= 0 and at + kind.header.size <= end:
+        file.seek(at)
+        name, size = kind.header.unpack(file.read(kind.header.size))
+        start = at + kind.header.size
+        yield name, start, size
+        at = start + size + size % kind.even
+
+
+def _are_chunks(file: BinaryIO, kind: _Kind, at: int, end: int) -> bool:
+    """Whether the rest of the file is further chunks, such as its title, and no samples."""
+    for name, start, size in islice(_chunks(file, kind, at, end), MOST_CHUNKS):
+        if size < 0 or not re.fullmatch(rb"[ -~]{4}", name):
+            return False
+        at = start + size
+    return end - 1 <= at <= end  # the last one may lack the byte that makes it even
