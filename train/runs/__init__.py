@@ -1,0 +1,1 @@
+"""Many fits: run folders, cross-validation, pre-training, distillation."""

@@ -1,0 +1,78 @@
+"""Commands that fit."""
+
+import argparse
+from pathlib import Path
+
+from ser.checkpoints import checkpoint
+from train.judge.commands import add_results, print_rows
+from train import places
+from train.recipes.load import load_recipe
+from train.recipes.recipe import Recipe
+
+
+def add(commands: "argparse._SubParsersAction") -> None:
+    """Add this room's to `python -m train`."""
+    fit = commands.add_parser("fit", help="train one fold")
+    _add_recipe(fit)
+    fit.add_argument("--fold", type=int, default=1, help="counted from 1")
+    fit.add_argument("--seed", type=int, default=0)
+    fit.add_argument("--output", type=Path, help="run folder; an interrupted run there goes on")
+    fit.set_defaults(run=_fit)
+
+    crossval = commands.add_parser("crossval", help="train and test every fold")
+    _add_recipe(crossval)
+    crossval.add_argument("--seeds", type=int, default=1, help="how many: seeds 0 to N-1")
+    crossval.add_argument("--folds", type=int, nargs="+", help="only these")
+    crossval.add_argument("--runs", type=Path, help="where run folders go (runs)")
+    add_results(crossval)
+    crossval.add_argument("--jobs", type=int, help="trainings at a time (one a core)")
+    crossval.add_argument(
+        "--screening", action="store_true", help="judge validation speakers alone, to choose"
+    )
+    crossval.set_defaults(run=_crossval)
+
+
+def _fit(options: argparse.Namespace) -> None:
+    from train.runs import runs
+
+    recipe = _recipe(options)
+    folder = options.output or runs.run_folder(
+        places.RUNS / recipe.name / options.protocol, options.fold, options.seed
+    )
+    rows = runs.fit_run(recipe, options.protocol, options.fold, options.seed, folder, announce=True)
+    print_rows(rows)
+    print(f"The run is in {folder}.")
+
+
+def _crossval(options: argparse.Namespace) -> None:
+    from train.cores import N_WORKERS
+    from train.runs.crossval import crossval
+
+    rows = crossval(
+        _recipe(options),
+        options.protocol,
+        range(options.seeds),
+        options.folds,
+        options.runs or places.RUNS,
+        options.results or places.RESULTS,
+        options.jobs or N_WORKERS,
+        options.screening,
+    )
+    print_rows(rows)
+
+
+def _add_recipe(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--recipe", default="founding", help="a name in train/recipes, or a TOML file"
+    )
+    parser.add_argument(
+        "--corpora", help="train on these, comma-separated, instead of the recipe's own"
+    )
+    parser.add_argument(
+        "--protocol", default=checkpoint.PRIMARY, help="a name in train/corpora/splits.py"
+    )
+
+
+def _recipe(options: argparse.Namespace) -> Recipe:
+    recipe = load_recipe(options.recipe)
+    return recipe.on_corpora(options.corpora.split(",")) if options.corpora else recipe
