@@ -6,11 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tests.small_runs import TINY
 from safetensors.torch import load_file
-from tests.small_runs import RIDGE
 
 from ser.checkpoints import checkpoint
+from tests.small_runs import RIDGE, TINY
 from train.__main__ import main
 from train.clips.targets import TargetConfig, TargetSpace
 from train.judge import finished

@@ -6,19 +6,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tests.small_runs import RIDGE, TINY
 from torch import nn
 
 from ser.checkpoints import checkpoint
 from ser.checkpoints.checkpoint import CheckpointConfig, CheckpointError
 from ser.features import FeatureConfig
 from ser.pipeline import EmotionPipeline
+from tests.small_runs import RIDGE, TINY
 from train import places
 from train.__main__ import main
 from train.corpora import splits
 from train.judge.evaluate import Predictions
 from train.recipes.load import load_recipe
-from train.runs import runs
 
 MFCC = CheckpointConfig("attention_lstm", {"hidden_size": 8, "n_layers": 1}, FeatureConfig())
 VOICE = CheckpointConfig(

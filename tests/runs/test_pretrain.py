@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 import soundfile
 import torch
-from tests.small_runs import TINY
 from safetensors.torch import load_file
 
 from ser import models
+from tests.small_runs import TINY
 from train import places
 from train.__main__ import main
 from train.corpora import Utterance
 from train.fit import loop
 from train.recipes.load import load_recipe
-from train.runs import pretrain, runs
+from train.runs import runs
 from train.runs.folders import completed, pretraining_folder
 from train.runs.pretrain import Pretraining, speaker_split
 

@@ -6,8 +6,8 @@ import shutil
 from dataclasses import replace
 
 import pytest
-from tests.small_runs import TINY, work_in
 
+from tests.small_runs import TINY, work_in
 from train.__main__ import main
 from train.corpora import load_corpora, splits
 

@@ -8,12 +8,12 @@ from concurrent.futures import ProcessPoolExecutor
 import numpy as np
 import pytest
 import torch
-from tests.small_runs import TINY, work_in
 from safetensors.torch import load_file
 
 from ser.checkpoints import checkpoint
 from ser.labels import LABELS
 from ser.pipeline import EmotionPipeline
+from tests.small_runs import TINY, work_in
 from train.__main__ import main
 from train.clips.store import FeatureStore
 from train.corpora import load_corpora

@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from tests.small_runs import TINY
 
+from tests.small_runs import TINY
 from train.__main__ import main
 from train.judge import evidence
 

@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 
 from ser.checkpoints import checkpoint
-from train.judge.commands import add_results, print_rows
 from train import places
+from train.judge.commands import add_results, print_rows
 from train.recipes.load import load_recipe
 from train.recipes.recipe import Recipe
 

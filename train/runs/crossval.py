@@ -10,20 +10,20 @@ from tqdm import tqdm
 
 from ser.checkpoints import checkpoint
 from ser.process import one_thread
-from train.fit import cost
-from train.judge import evidence
-from train.places import evidence_folder
+from train.clips.store import FeatureStore
 from train.cores import N_WORKERS
 from train.corpora import Utterance, data_sha256, load_corpora
-from train.clips.store import FeatureStore
-from train.runs.distill import Teacher
+from train.corpora.splits import SPEAKER_DEPENDENT, make_splits
+from train.fit import cost
+from train.judge import evidence
 from train.judge.evaluate import Predictions, metrics_row
 from train.judge.finished import PREDICTIONS_NAME
+from train.places import evidence_folder
+from train.recipes.recipe import Recipe
+from train.runs.distill import Teacher
 from train.runs.folders import rehearsal_folder, run_folder
 from train.runs.pretrain import Pretraining
-from train.recipes.recipe import Recipe
 from train.runs.runs import fit_run, rehearse, without_refit
-from train.corpora.splits import SPEAKER_DEPENDENT, make_splits
 
 
 def crossval(
@@ -41,9 +41,9 @@ def crossval(
     Finished folds are kept, interrupted ones go on. Writes metrics.json (one row for the
     validation clips, one for the test clips), every clip's probabilities and pictures into
     `results/RECIPE/PROTOCOL`, where they are committed as evidence; where only some `folds` were
-    asked for, into another folder and under another name (see `train.judge.evidence`). When `screening`,
-    only the first seed's rehearsals are done, and no test clip is heard: a way to choose between
-    recipes.
+    asked for, into another folder and under another name (see `train.judge.evidence`). When
+    `screening`, only the first seed's rehearsals are done, and no test clip is heard: a way to
+    choose between recipes.
     """
     if protocol in SPEAKER_DEPENDENT:
         recipe = without_refit(recipe)

@@ -10,12 +10,12 @@ from torch import nn
 from ser.checkpoints import checkpoint
 from ser.labels import N_LABELS
 from train.clips.augment import AugmentConfig
-from train.corpora import Utterance
-from train.clips.store import FeatureStore
 from train.clips.batches import judged_by_length
+from train.clips.store import FeatureStore
+from train.corpora import Utterance
 from train.corpora.heard import heard_before
-from train.recipes.recipe import Recipe
 from train.recipes.load import load_recipe
+from train.recipes.recipe import Recipe
 
 UNHEARD_NAME = "unheard-predictions.npz"  # of a run's training clips, each speaker left out in turn
 

@@ -4,8 +4,8 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from train.recipes.recipe import TABLES, Recipe
 from train.corpora.splits import Split
+from train.recipes.recipe import TABLES, Recipe
 
 WHAT_NAME = "run.json"
 

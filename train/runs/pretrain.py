@@ -8,18 +8,18 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from ser.checkpoints import checkpoint
 from ser import models
+from ser.checkpoints import checkpoint
 from ser.checkpoints.checkpoint import CheckpointConfig
 from ser.labels import N_LABELS
 from train import places
-from train.fit import cost, loop
-from train.corpora import Utterance, data_sha256, load_corpora
 from train.clips.store import FeatureStore
-from train.runs.folders import claim, is_claimed, pretraining_folder
-from train.recipes.recipe import Recipe
-from train.recipes.load import load_recipe
+from train.corpora import Utterance, data_sha256, load_corpora
 from train.corpora.splits import Split
+from train.fit import cost, loop
+from train.recipes.load import load_recipe
+from train.recipes.recipe import Recipe
+from train.runs.folders import claim, is_claimed, pretraining_folder
 
 VALIDATION_SHARE = 0.1  # of the speakers of each corpus
 
@@ -76,7 +76,7 @@ class Pretraining:
         return FeatureStore(self.utterances, self.recipe.features, self.recipe.augment, seed)
 
     def folder(self, seed: int, runs: Path) -> Path:
-        """Where its fit lies or will lie: in `places.KEPT_FITS` if that holds it, else in `runs`."""
+        """Where its fit lies or will lie: in `KEPT_FITS` if that holds it, else in `runs`."""
         kept = places.KEPT_FITS / self.recipe.name / f"seed-{seed}"
         if is_claimed(kept, self.recipe, self.split, seed, self.data):
             return kept

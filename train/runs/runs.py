@@ -22,16 +22,8 @@ from ser.checkpoints import checkpoint
 from ser.checkpoints.checkpoint import CheckpointConfig
 from ser.pipeline import EmotionPipeline
 from train import places
-from train.fit import cost, loop
-from train.runs import distill
-from train.judge import evidence, pictures
-from train.corpora import Utterance, content_hash, data_sha256, load_corpora
 from train.clips.store import FeatureStore
-from train.judge.evaluate import Predictions, git_commit, predict_all
-from train.judge.finished import PREDICTIONS_NAME, evaluate_run, load_run
-from train.runs.folders import claim, claimed_seed, rehearsal_folder, run_folder
-from train.runs.pretrain import Pretraining
-from train.recipes.recipe import Recipe
+from train.corpora import Utterance, content_hash, data_sha256, load_corpora
 from train.corpora.splits import (
     REHEARSED_ON,
     SPEAKER_DEPENDENT,
@@ -40,6 +32,15 @@ from train.corpora.splits import (
     make_splits,
     with_validation,
 )
+from train.fit import cost, loop
+from train.judge import evidence, pictures
+from train.judge.evaluate import Predictions, git_commit, predict_all
+from train.judge.finished import PREDICTIONS_NAME, evaluate_run, load_run
+from train.recipes.recipe import Recipe
+from train.runs import distill
+from train.runs.folders import claim, claimed_seed, rehearsal_folder, run_folder
+from train.runs.pretrain import Pretraining
+
 
 def fit_run(
     recipe: Recipe,
@@ -53,8 +54,8 @@ def fit_run(
     """Train one fold into `run` (or finish what is there) and return its metrics rows.
 
     A recipe that says `refit` is rehearsed first, in a folder beside `run`, and one that says
-    `pretrain` starts from a fit in `runs` (`places.RUNS`), where that was not done. Raises ValueError
-    where a folder holds anything else than the beginning of this very run.
+    `pretrain` starts from a fit in `runs` (`places.RUNS`), where that was not done. Raises
+    ValueError where a folder holds anything else than the beginning of this very run.
     """
     recipe = without_refit(recipe) if protocol in SPEAKER_DEPENDENT else recipe
     rehearsals = []
