@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-corpora verify-results bench clean
+.PHONY: demo test test-numeric test-corpora verify-results bench clean
 
 demo: $(VENV)/.demo  ## start the app with the embedded model
 	PYTHONUNBUFFERED=1 $(BIN)/python app.py
@@ -12,6 +12,9 @@ test: $(VENV)/.test  ## linter and tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest
+
+test-numeric: $(VENV)/.test  ## what is computed, under several instruction sets and threads
+	$(BIN)/python -m tests.instruction_sets
 
 test-corpora: $(VENV)/.test  ## read every clip under SER_DATA (some minutes)
 	$(BIN)/python -m pytest -m slow

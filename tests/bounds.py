@@ -16,9 +16,18 @@ FLOAT64 = 2.0**-52
 
 # --- contracts ----------------------------------------------------------------------------------
 
-# Two ways through one network: in a batch or alone, with or without gradients, layer by layer. Of an
-# attention weight, a probability or a logit (a probability moves by at most half as much as those).
+# Two ways through one network: in a batch or alone, with or without gradients, by layers. Of an
+# attention weight, a probability or a logit (of which a probability moves by half as much at most).
 ONE_NETWORK = 1e-5
+
+# Of a probability: features as they are kept (train/clips/store.py) for features as they are.
+KEPT_FEATURES = 1e-3
+
+# Two figures rounded to five digits, as metrics.json has them: the last digit may be another.
+FIVE_DIGITS = 1.5e-5
+
+SIX_DIGITS = 0.5e-6  # that a JSON answer's numbers are off by
+SIXTEEN_BITS = 2.0**-15  # a step of the samples, full scale 1
 
 
 # --- roundings ----------------------------------------------------------------------------------

@@ -59,7 +59,7 @@ def test_the_pitch_of_speech_agrees_with_pyin(speech):
     both = found.voiced & voiced
     assert both.sum() > 50
     error = np.abs(np.log2(found.f0_hz[both] / reference[both]))
-    print(both.sum(), np.median(error), np.mean(error>.25))
+    print(both.sum(), np.median(error), np.mean(error > 0.25))
     assert np.median(error) < 0.01  # an eighth of a semitone
     assert np.mean(error > 0.25) < 0.05  # a tone of three semitones, or an octave
 

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch.nn import functional
 
-from train.clips.targets import Targets
-from train.fit.losses import emotion_loss, restrict, smooth
 from tests import bounds
 from tests.bounds import assert_within
+from train.clips.targets import Targets
+from train.fit.losses import emotion_loss, restrict, smooth
 
 pytestmark = pytest.mark.numeric
 

@@ -11,8 +11,6 @@ from tests.bounds import assert_within
 from train.__main__ import main
 from train.fit import ridge
 
-pytestmark = pytest.mark.numeric
-
 MODELS = {
     "functionals": {},
     "random_conv": {"n_kernels": 10, "dilations": [1, 2]},
@@ -38,6 +36,7 @@ def of_solution(values, strength):
     return bounds.rounding(n, condition)
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("counted", [False, True])
 def test_it_is_scikit_learns_balanced_ridge_classifier(counted):
     rng = np.random.default_rng(0)
@@ -57,6 +56,7 @@ def test_it_is_scikit_learns_balanced_ridge_classifier(counted):
     assert_within(share * size, bias, reference.intercept_)
 
 
+@pytest.mark.numeric
 def test_unheard_scores_are_those_of_a_fit_without_the_group():
     """Up to the class means and the centre, which stay those of all clips: here there are none."""
     torch.manual_seed(0)
@@ -73,6 +73,7 @@ def test_unheard_scores_are_those_of_a_fit_without_the_group():
         assert_within(of_solution(values, 0.5) * expected.abs().max(), unheard[out], expected)
 
 
+@pytest.mark.numeric
 def test_a_clip_that_counts_nothing_is_answered_as_any_other():
     torch.manual_seed(0)
     values, labels = torch.randn(40, 20), torch.arange(8).repeat(5)
@@ -83,6 +84,7 @@ def test_a_clip_that_counts_nothing_is_answered_as_any_other():
     assert_within(of_solution(values, 0.5) * expected.abs().max(), unheard[36:], expected)
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("name", MODELS)
 def test_a_fitted_head_tells_clips_apart_that_it_never_saw(name):
     torch.manual_seed(0)
@@ -105,6 +107,7 @@ def test_a_fitted_head_tells_clips_apart_that_it_never_saw(name):
     assert_within(bounds.rounding(len(seen[0]), size), model(one).logits[0], logits[0])
 
 
+@pytest.mark.numeric
 def test_a_stronger_penalty_gives_smaller_weights():
     clips, labels = clips_of_two_kinds()
     labels[:8] = torch.arange(8)

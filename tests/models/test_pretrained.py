@@ -29,7 +29,6 @@ from tests import bounds
 from tests.bounds import ONE_NETWORK, assert_within
 from train.__main__ import main
 
-pytestmark = pytest.mark.numeric
 transformers = pytest.importorskip("transformers")
 
 RAW = FeatureConfig(kind="raw")
@@ -94,6 +93,7 @@ def padded(clips):
     return features, mask
 
 
+@pytest.mark.numeric
 def test_batch_equals_single(config, clips):
     model = make(config)
     together = model(*padded(clips))
@@ -104,6 +104,7 @@ def test_batch_equals_single(config, clips):
         assert_within(ONE_NETWORK, attention, alone.attention[0])
 
 
+@pytest.mark.numeric
 def test_attention_is_one_weight_a_real_frame_with_sum_one(config, clips):
     features, mask = padded(clips)
     output = make(config)(features, mask)
@@ -149,6 +150,7 @@ def test_training_and_a_checkpoint_that_needs_no_hub(config, clips, frozen, tmp_
     assert_within(ONE_NETWORK, output.attention, expected.attention)
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("name", ["wav2vec2", "whisper"])
 def test_weights_come_from_the_named_encoder_first_and_from_the_checkpoint_later(
     name, clips, tmp_path
@@ -200,6 +202,7 @@ def test_a_recipe_names_the_encoder_and_the_run_needs_it_no_longer(workplace, sp
     assert pipeline.predict((SAMPLE_RATE, speech)).probabilities.sum() == pytest.approx(1)
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("name", [name for name in CONFIGS if name != "whisper"])
 def test_the_states_are_those_of_transformers_alone(name, clips):
     model = make(CONFIGS[name])
@@ -213,6 +216,7 @@ def test_the_states_are_those_of_transformers_alone(name, clips):
         assert_within(ONE_NETWORK, state, reference)
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("n_mels", [80, 128])
 def test_whispers_log_mel_is_that_of_transformers(speech, n_mels):
     extractor = transformers.WhisperFeatureExtractor(feature_size=n_mels)
@@ -227,6 +231,7 @@ def test_whispers_log_mel_is_that_of_transformers(speech, n_mels):
     assert_within((of_log + rounded) / 4, actual, expected)  # (log10 + 4) / 4
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("name", ["wav2vec2", "whisper"])
 def test_a_recording_is_judged_from_its_samples(name, speech, tmp_path):
     config = {**CONFIGS[name], **({"max_source_positions": 1500} if name == "whisper" else {})}

@@ -6,6 +6,8 @@ import pytest
 from ser.sound.audio import SAMPLE_RATE
 from ser.sound.windows import MAX_WINDOW_S, MIN_REST_S, cut_windows
 
+pytestmark = pytest.mark.numeric
+
 
 @pytest.mark.parametrize("seconds", [0.4, 14.99, 15.0, 15.01, 16.0, 29.9, 30.1, 47.3, 600.0])
 def test_windows_cover_all_and_keep_the_limit(seconds):
