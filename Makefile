@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-without-ffmpeg test-corpora verify-results bench pictures clean
+.PHONY: demo test test-without-ffmpeg test-numeric test-corpora verify-results bench pictures clean
 
 demo: $(VENV)/.demo  ## start the app with the embedded model
 	PYTHONUNBUFFERED=1 $(BIN)/python app.py
@@ -15,6 +15,9 @@ test: $(VENV)/.test  ## linter and tests
 
 test-without-ffmpeg: $(VENV)/.test  ## the tests again, as where ffmpeg is not installed
 	$(BIN)/python -m tests.without_ffmpeg
+
+test-numeric: $(VENV)/.test  ## what is computed, under several instruction sets and threads
+	$(BIN)/python -m tests.instruction_sets
 
 test-corpora: $(VENV)/.test  ## read every clip under SER_DATA (some minutes)
 	$(BIN)/python -m pytest -m slow

@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 from huggingface_hub import constants
+from threadpoolctl import threadpool_limits
 
 from ser.checkpoints.checkpoint import GOLDEN_CLIP, PRIMARY
 from ser.feedback.dataset import FeedbackDataset
@@ -28,6 +30,15 @@ from train.recipes.load import load_recipe
 from train.runs import crossval, runs
 
 one_thread()
+THREADS = os.environ.get("SER_TEST_THREADS")  # see tests/instruction_sets.py
+
+
+@pytest.fixture(autouse=True)
+def threads():
+    """As many as SER_TEST_THREADS says, also after a command that wanted one."""
+    if THREADS:
+        torch.set_num_threads(int(THREADS))
+        threadpool_limits(int(THREADS), user_api="blas")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -62,6 +73,24 @@ def corpora_root() -> Path:
     if not (root / "cremad").is_dir():
         pytest.skip("SER_DATA does not name a folder with all the corpora")
     return root
+
+
+@pytest.fixture
+def half_precision():
+    """bfloat16 as the processor has it, also where oneDNN is told to use less of the processor.
+
+    torch asks the processor whether to leave a bfloat16 LSTM to oneDNN, which then asks
+    ONEDNN_MAX_CPU_ISA and refuses. On a processor that is older indeed, torch does it itself.
+    """
+    lstm, values = torch.nn.LSTM(1, 1), torch.zeros(1, 1, 1)
+    try:
+        with torch.autocast("cpu", torch.bfloat16):
+            lstm(values)
+        is_done = True
+    except RuntimeError:
+        is_done = False
+    with torch.backends.mkldnn.flags(enabled=is_done):
+        yield
 
 
 @pytest.fixture(scope="session")

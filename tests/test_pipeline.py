@@ -12,8 +12,12 @@ from ser.checkpoints import checkpoint
 from ser.checkpoints.checkpoint import EMBEDDED, FOUNDING, GOLDEN_CLIP
 from ser.labels import LABELS
 from ser.models.stretch import stretched
-from ser.pipeline import EmotionPipeline
+from ser.pipeline import GOLDEN_TOLERANCE, EmotionPipeline
 from ser.sound.audio import SAMPLE_RATE, SilentError, load_audio
+from tests import bounds
+from tests.bounds import ONE_NETWORK, SIX_DIGITS
+
+pytestmark = pytest.mark.numeric
 
 TOLERANCE = 0.01  # of a probability, between forms of one sound in 16 bits or more
 
@@ -32,7 +36,7 @@ def test_a_prediction_keeps_its_promises(answer, speech):
     assert answer.probabilities.shape == (8,)
     assert answer.probabilities.sum() == pytest.approx(1)
     assert answer.attention.shape == answer.attention_times_s.shape
-    assert answer.attention.sum() == pytest.approx(1)
+    assert answer.attention.sum() == pytest.approx(1, abs=bounds.shares(answer.attention))
     assert answer.features.shape == (len(answer.attention), len(answer.feature_names))
     assert 0 <= answer.attention_times_s[0] < answer.attention_times_s[-1] <= answer.duration_s
     assert answer.duration_s == pytest.approx(len(speech) / SAMPLE_RATE)
@@ -43,8 +47,9 @@ def test_a_prediction_keeps_its_promises(answer, speech):
 def test_the_json_object(answer):
     values = json.loads(json.dumps(answer.to_dict()))
     assert list(values["probabilities"]) == list(LABELS)
-    assert sum(values["probabilities"].values()) == pytest.approx(1, abs=1e-5)
-    assert sum(values["attention"]) == pytest.approx(1, abs=1e-3)
+    of_attention = bounds.shares(answer.attention) + len(answer.attention) * SIX_DIGITS
+    assert sum(values["probabilities"].values()) == pytest.approx(1, abs=8 * SIX_DIGITS)
+    assert sum(values["attention"]) == pytest.approx(1, abs=of_attention)
     assert set(values) == {
         "label",
         "probabilities",
@@ -73,8 +78,8 @@ def test_stretched_answers_are_averaged_with_the_plain_one(speech):
     with torch.inference_mode():
         logits = torch.cat([loaded.model(view[None]).logits for view in views])
     mean = (logits / loaded.config.temperature).softmax(dim=1).mean(dim=0)
-    np.testing.assert_allclose(both.probabilities, mean, atol=1e-5)
-    assert np.abs(both.probabilities - plain.probabilities).max() > 1e-3
+    np.testing.assert_allclose(both.probabilities, mean, atol=ONE_NETWORK)
+    assert np.abs(both.probabilities - plain.probabilities).max() > 100 * ONE_NETWORK
     np.testing.assert_array_equal(both.attention, plain.attention)
 
 
@@ -101,7 +106,7 @@ def test_any_rate_gives_the_same_answer(pipeline, answer, speech, rate):
 
     samples = soxr.resample(speech, SAMPLE_RATE, rate, quality="VHQ")
     found = pipeline.predict((rate, samples)).probabilities
-    np.testing.assert_allclose(found, answer.probabilities, atol=0.02)
+    np.testing.assert_allclose(found, answer.probabilities, atol=TOLERANCE)
 
 
 def test_eight_bits_give_the_same_label(pipeline, answer, speech):
@@ -112,7 +117,8 @@ def test_eight_bits_give_the_same_label(pipeline, answer, speech):
 
 def test_loudness_does_not_decide(pipeline, answer, speech):
     found = pipeline.predict((SAMPLE_RATE, speech * np.float32(10 ** (-30 / 20))))
-    np.testing.assert_allclose(found.probabilities, answer.probabilities, atol=1e-3)
+    # The same sound but for roundings, as between machines.
+    np.testing.assert_allclose(found.probabilities, answer.probabilities, atol=GOLDEN_TOLERANCE)
 
 
 def test_attention_follows_the_speech(pipeline, speech):
@@ -145,7 +151,7 @@ def test_a_long_recording_is_the_average_of_its_windows_by_length(pipeline, spee
     long = np.concatenate([speech, pause] * 8)  # 21 s
     answer = pipeline.predict((SAMPLE_RATE, long))
     assert any("windows" in warning for warning in answer.warnings)
-    assert answer.attention.sum() == pytest.approx(1)
+    assert answer.attention.sum() == pytest.approx(1, abs=bounds.shares(answer.attention))
     assert (np.diff(answer.attention_times_s) > 0).all()
     cut = np.flatnonzero(np.diff(answer.attention_times_s) > 0.011)
     assert len(cut) == 1

@@ -12,9 +12,10 @@ import pytest
 from ser.checkpoints import checkpoint
 from ser.checkpoints.checkpoint import EMBEDDED, FOUNDING
 from ser.labels import LABELS
-from ser.pipeline import EmotionPipeline
+from ser.pipeline import GOLDEN_TOLERANCE, EmotionPipeline
 from ser.process import keep_memory
 from ser.sound.audio import SAMPLE_RATE
+from tests.bounds import FIVE_DIGITS
 from train.judge import metrics
 
 ROOT = Path(__file__).parent.parent.parent
@@ -31,6 +32,7 @@ def founding():
     return checkpoint.load(FOUNDING)
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("folder", [EMBEDDED, FOUNDING])
 def test_they_are_small_and_prove_themselves(folder):
     assert sum(p.stat().st_size for p in folder.iterdir() if p.is_file()) < 10_000_000
@@ -61,9 +63,11 @@ def test_founding_is_fitted_on_twenty_actors_and_names_the_other_four(founding):
     assert not set(training["train_speakers"]) & set(training["validation_speakers"])
 
 
+@pytest.mark.numeric
 def test_loudness_does_not_decide(best, speech):
     loud, quiet = (best.predict((SAMPLE_RATE, gain * speech)) for gain in (1.0, 10 ** (-30 / 20)))
-    np.testing.assert_allclose(quiet.probabilities, loud.probabilities, atol=1e-3)
+    # The same sound but for roundings, as between machines.
+    np.testing.assert_allclose(quiet.probabilities, loud.probabilities, atol=GOLDEN_TOLERANCE)
 
 
 def test_an_answer_takes_a_moment(best, speech):
@@ -91,5 +95,13 @@ def test_the_command_line_reproduces_foundings_validation_figures(founding, ravd
     probabilities = np.array([list(a["probabilities"].values()) for a in answers])
     labels = np.array([LABELS.index(u.emotion) for u in clips])
     (row,) = (r for r in founding.metrics if r["protocol"] == "ship-20-4")
-    assert metrics.ua(labels, probabilities) == pytest.approx(row["ua"], abs=0.005)
-    assert metrics.wa(labels, probabilities) == pytest.approx(row["wa"], abs=0.005)
+    # Where the best two lie so close, another machine may give the other.
+    second, first = np.sort(probabilities, axis=1)[:, -2:].T
+    may_turn = first - second < 2 * GOLDEN_TOLERANCE
+    print(
+        may_turn.sum(), np.sort(first - second)[:5], metrics.ua(labels, probabilities) - row["ua"]
+    )
+    of_ua = (may_turn / np.bincount(labels)[labels]).sum() / len(LABELS) + FIVE_DIGITS
+    of_wa = may_turn.mean() + FIVE_DIGITS
+    assert metrics.ua(labels, probabilities) == pytest.approx(row["ua"], abs=of_ua)
+    assert metrics.wa(labels, probabilities) == pytest.approx(row["wa"], abs=of_wa)

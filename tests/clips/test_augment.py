@@ -7,6 +7,7 @@ import pytest
 import soundfile
 
 from ser.sound.audio import SAMPLE_RATE
+from tests import bounds
 from train.clips.augment import (
     Augmentation,
     AugmentConfig,
@@ -18,6 +19,8 @@ from train.clips.augment import (
 from train.clips.effects import Room, active_rms
 from train.corpora import CorpusError
 
+pytestmark = pytest.mark.numeric
+
 NOTHING = Augmentation(None, None, None, 0)
 
 
@@ -28,7 +31,11 @@ def tone():
 
 
 def peak_hz(waveform):
-    return np.abs(np.fft.rfft(waveform)).argmax() * SAMPLE_RATE / len(waveform)
+    return np.abs(np.fft.rfft(waveform)).argmax() * bin_hz(waveform)
+
+
+def bin_hz(waveform):
+    return SAMPLE_RATE / len(waveform)
 
 
 def test_nothing_happens_to_a_copy_that_drew_nothing(tone):
@@ -37,20 +44,26 @@ def test_nothing_happens_to_a_copy_that_drew_nothing(tone):
 
 def test_stretch_changes_length_and_keeps_pitch(tone):
     out = apply(tone, Augmentation(1.05, None, None, 0))
-    assert len(out) == pytest.approx(len(tone) / 1.05, rel=1e-3)
-    assert peak_hz(out) == pytest.approx(500, abs=2)
+    assert len(out) == pytest.approx(len(tone) / 1.05, abs=0.5)  # a whole number
+    assert peak_hz(out) == pytest.approx(500, abs=bin_hz(out))
 
 
 def test_pitch_changes_by_semitones_and_keeps_length(tone):
     out = apply(tone, Augmentation(None, 1.0, None, 0))
     assert len(out) == len(tone)
-    assert peak_hz(out) == pytest.approx(500 * 2 ** (1 / 12), abs=3)
+    assert peak_hz(out) == pytest.approx(500 * 2 ** (1 / 12), abs=bin_hz(out))
 
 
 def test_noise_is_a_factor_of_a_peak_of_one(tone):
     out = apply(tone, Augmentation(None, None, 0.004, 7))
     noise = out - tone / tone.max()
-    assert noise.std() == pytest.approx(0.004, rel=0.02)
+    error = 5 / np.sqrt(2 * len(tone))  # standard errors of a deviation
+    assert noise.std() == pytest.approx(0.004, rel=error)
+
+
+def of_share(share, n):
+    """Four standard errors of how often it happens in `n` draws."""
+    return 4 * np.sqrt(share * (1 - share) / n)
 
 
 def test_each_kind_happens_by_itself_at_its_rate_and_within_its_range():
@@ -63,8 +76,8 @@ def test_each_kind_happens_by_itself_at_its_rate_and_within_its_range():
             for a in drawn
         ]
     )
-    np.testing.assert_allclose(happens.mean(axis=0), 0.3, atol=0.03)
-    assert happens.all(axis=1).mean() == pytest.approx(0.027, abs=0.01)
+    np.testing.assert_allclose(happens.mean(axis=0), 0.3, atol=of_share(0.3, 4000))
+    assert happens.all(axis=1).mean() == pytest.approx(0.027, abs=of_share(0.027, 4000))
     stretches = [a.stretch_rate for a in drawn if a.stretch_rate]
     pitches = [a.pitch_semitones for a in drawn if a.pitch_semitones]
     factors = [a.noise_factor for a in drawn if a.noise_factor]
@@ -118,7 +131,7 @@ def test_each_other_kind_happens_at_its_own_rate_and_changes_no_other_draw(kind)
         for field in fields(Augmentation):
             if field.name != KINDS[kind]:
                 assert getattr(drawn, field.name) == getattr(founding, field.name)
-    assert 15 < n_happened < 45
+    assert n_happened / 100 == pytest.approx(0.3, abs=of_share(0.3, 100))
 
 
 def test_draws_stay_within_their_ranges():
@@ -155,17 +168,25 @@ def corpus_of_noise(tmp_path, monkeypatch):
 def test_a_background_lies_under_the_voice_at_its_ratio(tone, corpus_of_noise, kind):
     background = Background(kind, 10.0, 0.7, 3)
     noise = apply(tone, Augmentation(None, None, None, 0, background=background)) - tone
-    ratio_db = 20 * np.log10(active_rms(tone) / np.sqrt(np.mean(noise**2)))
-    assert ratio_db == pytest.approx(10, abs=0.1)
+    rms = np.sqrt(np.mean(np.square(noise, dtype=np.float64)))
+    ratio_db = 20 * np.log10(active_rms(tone) / rms)
+    # Noise laid under a voice is rounded as the voice is.
+    share = bounds.rounding(2, (tone.max() + np.abs(noise).max()) / rms)
+    assert ratio_db == pytest.approx(10, abs=bounds.decibels(2 * share, 10))
 
 
 def test_backgrounds_are_what_they_are_called(corpus_of_noise):
     clips = [background_noise(Background("clips", 0, place, 3), 20000) for place in (0.2, 0.7)]
-    assert [peak_hz(clip) for clip in clips] == pytest.approx([3000, 200], abs=2)  # by name
+    assert [peak_hz(clip) for clip in clips] == pytest.approx(
+        [3000, 200], abs=bin_hz(clips[0])
+    )  # by name
     for kind, fall_db in (("white", 0.0), ("pink", -3.0)):
         power = np.abs(np.fft.rfft(background_noise(Background(kind, 0, 0, 1), 2**17))) ** 2
-        octaves = [10 * np.log10(power[n : 2 * n].mean()) for n in (2**k for k in range(10, 16))]
-        np.testing.assert_allclose(np.diff(octaves), fall_db, atol=0.6)
+        n = 2 ** np.arange(10, 16)
+        octaves = [10 * np.log10(power[start : 2 * start].mean()) for start in n]
+        # Four standard errors; the power of noise deviates by as much as it is.
+        errors = 4 * bounds.decibels(np.sqrt(1 / n[:-1] + 1 / n[1:]), 0)
+        bounds.assert_within(errors, np.diff(octaves), np.full(len(errors), fall_db))
 
 
 def test_without_clips_of_noise_it_says_so(tone, tmp_path, monkeypatch):

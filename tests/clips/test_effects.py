@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 from ser.sound.audio import SAMPLE_RATE
+from tests import bounds
 from train.clips import effects
+
+pytestmark = pytest.mark.numeric
 
 TIME_S = np.arange(2 * SAMPLE_RATE) / SAMPLE_RATE
 
@@ -26,7 +29,8 @@ def rms(waveform: np.ndarray) -> float:
 
 
 def test_gain_is_exact_and_clips_at_full_scale():
-    np.testing.assert_allclose(effects.gain(tone(200), -20), tone(200) / 10, rtol=1e-6)
+    expected = tone(200) / 10
+    bounds.assert_within(bounds.rounding(3, expected), effects.gain(tone(200), -20), expected)
     louder = effects.gain(tone(200, peak=0.8), 6)
     assert louder.max() == 1 and louder.min() == -1
     assert np.mean(louder == 1) > 0.1
@@ -37,7 +41,10 @@ def test_noise_is_measured_against_the_speech_not_the_pauses(noise):
     voice = np.concatenate([tone(200), np.zeros_like(TIME_S, dtype=np.float32)])
     under = np.resize(noise, len(voice))
     added = effects.add_noise(voice, under, 20) - voice
-    assert 20 * np.log10(rms(tone(200)) / rms(added)) == pytest.approx(20, abs=0.1)
+    # Noise laid under a voice is rounded as the voice is.
+    share = bounds.rounding(2, np.abs(voice).max() / rms(added))
+    error = bounds.decibels(2 * share, 20)
+    assert 20 * np.log10(rms(tone(200)) / rms(added)) == pytest.approx(20, abs=error)
     np.testing.assert_array_equal(effects.add_noise(voice, 0 * under, 20), voice)
     assert not effects.add_noise(0 * voice, under, 20).any()
 
@@ -47,8 +54,9 @@ def test_tilt_moves_each_octave_by_as_much_and_keeps_the_level(db_per_octave):
     chord = tone(500, 0.1) + tone(1000, 0.1) + tone(2000, 0.1) + tone(4000, 0.1)
     tilted = effects.tilt(chord, db_per_octave)
     levels = [level_db(tilted, hz) for hz in (500, 1000, 2000, 4000)]
+    # What rings on beyond either end is under a hundredth of the two seconds, or 0.1 dB.
     np.testing.assert_allclose(np.diff(levels), db_per_octave, atol=0.1)
-    assert rms(tilted) == pytest.approx(rms(chord), rel=1e-5)
+    assert rms(tilted) == pytest.approx(rms(chord), rel=bounds.rounding(2))  # of each sample
     assert not effects.tilt(np.zeros(1000, np.float32), db_per_octave).any()
 
 
@@ -66,7 +74,8 @@ def test_telephone_passes_its_band_only_and_adds_the_noise_of_eight_bits():
 
 
 def test_telephone_maps_silence_to_almost_nothing():
-    assert np.abs(effects.telephone(np.zeros(5000, np.float32))).max() < 1e-3
+    step = np.expm1(np.log1p(effects.MU) / effects.MU) / effects.MU  # of the code, at zero
+    assert np.abs(effects.telephone(np.zeros(5000, np.float32))).max() < 2 * step
 
 
 @pytest.mark.parametrize("n_samples", [4801, 16_000, 16_001])
@@ -94,6 +103,7 @@ def test_a_click_in_a_room_rings_for_its_time():
     assert np.abs(heard[:950]).max() < 0.05 * np.abs(heard).max()
     left_db = 10 * np.log10(np.cumsum(np.square(heard[::-1], dtype=np.float64))[::-1] + 1e-20)
     start, stop = (int(np.argmax(left_db < left_db[0] - fall)) for fall in (5, 25))
+    # Sabine's formula takes the sound for evenly spread, which it is not in so small a room.
     assert 3 * (stop - start) / SAMPLE_RATE == pytest.approx(ROOM.rt60_s, rel=0.25)
 
 
@@ -103,7 +113,7 @@ def test_a_room_keeps_length_and_level_and_longer_echoes_change_more():
     for rt60_s in (0.05, 0.2, 0.5):  # the first is deader than this room can be
         heard = effects.reverberate(chirp, replace(ROOM, rt60_s=rt60_s))
         assert len(heard) == len(chirp) and heard.dtype == np.float32
-        assert rms(heard) == pytest.approx(rms(chirp), rel=1e-4)
+        assert rms(heard) == pytest.approx(rms(chirp), rel=bounds.rounding(2))  # of each sample
         changes.append(rms(heard - chirp))
     assert changes[0] < changes[1] < changes[2]
     assert not effects.reverberate(0 * chirp, ROOM).any()

@@ -9,6 +9,8 @@ from ser.features.descriptors import NAMES, describe
 from ser.features.spectral import power_spectrogram
 from ser.sound.audio import SAMPLE_RATE
 
+pytestmark = pytest.mark.numeric
+
 HOP = 160
 CONFIG = FeatureConfig(kind="descriptors", dynamic_range_db=60.0)
 
@@ -45,7 +47,8 @@ def test_the_pitch_of_a_buzz_is_found_without_octave_errors(hz):
     found = track(pulses(hz))
     inner = slice(10, -10)
     assert found.voiced[inner].all()
-    np.testing.assert_allclose(found.f0_hz[inner], hz, rtol=0.02)
+    # The pulses stand on whole samples: a period is up to one too long or too short.
+    np.testing.assert_allclose(found.f0_hz[inner], hz, rtol=hz / SAMPLE_RATE)
 
 
 def test_the_pitch_of_speech_agrees_with_pyin(speech):
@@ -56,12 +59,14 @@ def test_the_pitch_of_speech_agrees_with_pyin(speech):
     both = found.voiced & voiced
     assert both.sum() > 50
     error = np.abs(np.log2(found.f0_hz[both] / reference[both]))
+    print(both.sum(), np.median(error), np.mean(error > 0.25))
     assert np.median(error) < 0.01  # an eighth of a semitone
     assert np.mean(error > 0.25) < 0.05  # a tone of three semitones, or an octave
 
 
 def test_noise_and_silence_are_unvoiced():
     noise = np.random.default_rng(0).standard_normal(SAMPLE_RATE).astype(np.float32)
+    print(track(noise).voiced.mean())
     assert track(noise).voiced.mean() < 0.1
     assert not track(np.zeros(SAMPLE_RATE)).voiced.any()
     assert np.isfinite(track(np.zeros(SAMPLE_RATE)).f0_hz).all()
@@ -89,12 +94,13 @@ def test_brightness_shows_in_centroid_slope_and_alpha_ratio():
 
 def test_a_higher_voice_is_higher_by_as_many_semitones():
     (low,), (high,) = (columns(pulses(hz), "pitch_semitones") for hz in (110, 220))
-    assert high.mean() - low.mean() == pytest.approx(12, abs=0.2)
+    whole_samples = 12 * np.log2(1 + 220 / SAMPLE_RATE)  # the shorter period is off by up to one
+    assert high.mean() - low.mean() == pytest.approx(12, abs=whole_samples)
 
 
 def test_loudness_changes_nothing(speech):
-    quiet = extract(speech * 10 ** (-30 / 20), CONFIG)
-    np.testing.assert_allclose(extract(speech, CONFIG), quiet, atol=0.02)
+    quiet = extract(speech * np.float32(2.0**-5), CONFIG)  # -30 dB, and no bit is lost
+    np.testing.assert_array_equal(extract(speech, CONFIG), quiet)
 
 
 def test_every_name_is_a_column_of_finite_values(speech, noise):
@@ -109,4 +115,4 @@ def test_the_same_sound_is_described_the_same_whatever_follows(speech):
     whole = describe(speech, 512, 400, HOP, 60.0)
     part = describe(speech[: len(speech) // 2], 512, 400, HOP, 60.0)
     column = NAMES.index("zero_crossings")
-    np.testing.assert_allclose(whole[: len(part) - 5, column], part[:-5, column], atol=1e-6)
+    np.testing.assert_array_equal(whole[: len(part) - 5, column], part[:-5, column])

@@ -16,6 +16,7 @@ import soundfile
 from ser.feedback import queue as sharing
 from ser.feedback.dataset import DatasetError, FeedbackDataset
 from ser.feedback.queue import Feedback, FeedbackError
+from tests.bounds import SIXTEEN_BITS
 from tests.feedback.feedback_queue import REPO, on_disk, reopened, rows, sounds
 
 ROOT = Path(__file__).parent.parent.parent
@@ -49,7 +50,7 @@ def test_the_sound_is_the_one_that_was_judged(hub, queue, prediction, tmp_path):
     (path,) = on_disk(queue)
     samples, rate = soundfile.read(path, dtype="float32")
     assert rate == 16_000
-    np.testing.assert_allclose(samples, prediction.waveform, atol=2**-15)
+    np.testing.assert_allclose(samples, prediction.waveform, atol=SIXTEEN_BITS)
 
 
 def test_datasets_opens_it(hub, queue, prediction, tmp_path, ffmpeg):

@@ -13,6 +13,7 @@ from ser.features import FeatureConfig
 from ser.labels import LABELS
 from ser.models import registry
 from ser.models.attention_lstm import AttentionLSTM
+from tests import bounds
 from train.clips.augment import AugmentConfig
 from train.clips.perturb import PerturbConfig
 from train.clips.targets import TargetConfig
@@ -207,6 +208,7 @@ def test_resumed_is_uninterrupted_with_everything_on(
     assert timeless[0] == timeless[1]
 
 
+@pytest.mark.numeric
 def test_the_moving_average_is_that_of_the_weights_after_each_update(split, store):
     trainer = loop.Trainer(plain(average_decay=0.7), split.train, store, seed=0)
     step, seen = trainer._step, []
@@ -224,7 +226,9 @@ def test_the_moving_average_is_that_of_the_weights_after_each_update(split, stor
         expected = seen[0][name]
         for state in seen[1:]:
             expected = 0.7 * expected + 0.3 * state[name]
-        torch.testing.assert_close(average, expected)
+        size = torch.stack([state[name].abs() for state in seen]).amax(dim=0)
+        bound = bounds.rounding(3 * len(seen), size)  # two products and a sum each time
+        bounds.assert_within(bound, average, expected)
         if name.endswith("running_mean"):
             assert not torch.equal(average, trainer.learner.state_dict()[name])
 
@@ -269,6 +273,7 @@ def test_the_best_epoch_is_chosen_by_what_the_recipe_says(select, best):
     assert loop._is_over([], TrainConfig(select=select)) is False
 
 
+@pytest.mark.numeric
 def test_gradients_are_clipped_at_their_norm(split, store):
     norms = []
     for limit in (0.0, 0.01):
@@ -277,7 +282,9 @@ def test_gradients_are_clipped_at_their_norm(split, store):
         grads = [p.grad.norm() for p in trainer.learner.parameters()]
         norms.append(torch.stack(grads).norm().item())
     assert norms[0] > 0.05
-    assert norms[1] == pytest.approx(0.01, rel=1e-3)
+    n_parameters = sum(p.numel() for p in trainer.learner.parameters())
+    bound = 1e-6 + bounds.rounding(n_parameters, 0.01)  # torch adds a millionth to the norm
+    assert norms[1] == pytest.approx(0.01, abs=bound)
 
 
 def test_a_model_that_standardizes_is_given_the_training_clips(split, store, monkeypatch):
@@ -318,7 +325,7 @@ def test_one_cycle_is_torch_s(warmup, peak):
     )
     for step in range(21):
         factor = rate_factor("onecycle", step, 20, warmup, 0)
-        assert 2 * factor == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-6)
+        assert 2 * factor == pytest.approx(optimizer.param_groups[0]["lr"])
         if step < 20:
             theirs.step()
 

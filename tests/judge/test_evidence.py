@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from tests.bounds import FIVE_DIGITS
 from train.__main__ import main
 from train.judge import evaluate, evidence, finished, metrics
 from train.judge.evaluate import Predictions
@@ -24,7 +25,7 @@ def test_the_whole_protocol_has_every_clip_and_every_figure(whole):
         assert (row["n_clips"], row["n_speakers"], len(row["per_fold"])) == (192, 24, 6)
         assert 0 < row["ece_floor95"] < 0.2
         assert list(row["coverage"])[:2] == ["1.0", "0.9"]
-        assert row["coverage"]["1.0"] == pytest.approx(row["wa"], abs=1e-4)
+        assert row["coverage"]["1.0"] == pytest.approx(row["wa"], abs=FIVE_DIGITS)
         assert {"intended", "answer", "share"} == set(row["confusion_pairs"][0])
         assert row["n_parameters"] > 1000
     for name in ("oof.npz", "validation.npz"):
@@ -77,7 +78,7 @@ def test_recount_adds_what_an_old_row_lacks_and_changes_nothing_else(whole):
     for row, restored in zip(before, after, strict=True):
         numbers = {k for k, v in row.items() if isinstance(v, float)}
         assert {k: restored[k] for k in numbers} == pytest.approx(
-            {k: row[k] for k in numbers}, abs=1e-4
+            {k: row[k] for k in numbers}, abs=FIVE_DIGITS
         )
         assert {k: restored[k] for k in row.keys() - numbers - {"per_fold", "coverage"}} == {
             k: row[k] for k in row.keys() - numbers - {"per_fold", "coverage"}
@@ -94,7 +95,7 @@ def test_committed_figures_are_those_of_the_committed_answers(path):
     (row,) = (row for row in evidence.read_rows(path.parent) if row["part"] == "test")
     counted = evaluate.recount(row, Predictions.load(path))
     for name in ("ua", "wa", "macro_f1", "ece", "ece_floor95", "nll", "brier", "ci95"):
-        assert row[name] == pytest.approx(counted[name], abs=1e-4), name
+        assert row[name] == pytest.approx(counted[name], abs=FIVE_DIGITS), name
     assert (row["confusion"], row["n_clips"]) == (counted["confusion"], counted["n_clips"])
 
 

@@ -5,6 +5,8 @@ import pytest
 
 from train.judge import metrics
 
+pytestmark = pytest.mark.numeric
+
 
 def certain(answers):
     return np.eye(8)[answers]

@@ -15,8 +15,9 @@ from page import sharing
 from ser.checkpoints.checkpoint import FOUNDING
 from ser.feedback.queue import CONSENT_VERSION
 from ser.labels import LABELS
-from ser.pipeline import EmotionPipeline
+from ser.pipeline import GOLDEN_TOLERANCE, EmotionPipeline
 from ser.sound.audio import load_audio
+from tests.bounds import SIXTEEN_BITS
 from tests.hub.server import Hub
 from tests.page.app_server import (
     ANSWER_S,
@@ -97,7 +98,7 @@ def test_a_recording_is_queued_then_saved_with_its_label(hub, app, open_page):
     assert (row["model"], row["revision"]) == (MODEL, commit(hub))
     sound = repo.files("main")[f"train/{row['file_name']}"]
     assert hashlib.sha256(sound).hexdigest() == row["audio_sha256"]
-    np.testing.assert_allclose(load_audio(sound), load_audio(CLIP), atol=1e-3)
+    np.testing.assert_allclose(load_audio(sound), load_audio(CLIP), atol=SIXTEEN_BITS)
     expect(page.get_by_role("checkbox")).not_to_be_checked()
 
 
@@ -143,7 +144,7 @@ def test_right_means_the_answer_that_shows_whoever_gave_it(hub, app, open_page):
     answer = founding.predict(CLIP)
     assert (row["model"], row["revision"]) == ("founding", founding.checkpoint.revision)
     assert row["label"] == answer.emotion.name
-    np.testing.assert_allclose(row["probabilities"], answer.probabilities, atol=1e-3)
+    np.testing.assert_allclose(row["probabilities"], answer.probabilities, atol=GOLDEN_TOLERANCE)
 
 
 def test_without_consent_or_choice_nothing_is_stored(hub, app, open_page):

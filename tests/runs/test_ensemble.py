@@ -12,6 +12,8 @@ from ser.checkpoints import checkpoint
 from ser.checkpoints.checkpoint import CheckpointConfig, CheckpointError
 from ser.features import FeatureConfig
 from ser.pipeline import EmotionPipeline
+from tests import bounds
+from tests.bounds import ONE_NETWORK
 from tests.small_runs import RIDGE, TINY
 from train import places
 from train.__main__ import main
@@ -57,33 +59,36 @@ def join(folders, folder, **settings):
     return EmotionPipeline.from_pretrained(folder)
 
 
+@pytest.mark.numeric
 def test_probabilities_are_the_members_average_by_their_shares(folders, tmp_path, speech):
     alone = [EmotionPipeline.from_pretrained(f).predict((16000, speech)) for f in folders]
     joined = join(folders, tmp_path / "both", shares=(3.0, 1.0)).predict((16000, speech))
     expected = 0.75 * alone[0].probabilities + 0.25 * alone[1].probabilities
-    np.testing.assert_allclose(joined.probabilities, expected, atol=1e-6)
+    np.testing.assert_allclose(joined.probabilities, expected, atol=ONE_NETWORK)
     assert np.abs(alone[0].probabilities - alone[1].probabilities).max() > 0.01
 
 
+@pytest.mark.numeric
 def test_its_temperature_sharpens_or_softens_the_average(folders, tmp_path, speech):
     flat = join(folders, tmp_path / "flat").predict((16000, speech)).probabilities
     sharp = (
         join(folders, tmp_path / "sharp", temperature=0.5).predict((16000, speech)).probabilities
     )
-    np.testing.assert_allclose(sharp, flat**2 / (flat**2).sum(), atol=1e-6)
+    np.testing.assert_allclose(sharp, flat**2 / (flat**2).sum(), atol=ONE_NETWORK)
 
 
+@pytest.mark.numeric
 def test_attention_is_on_the_first_members_frames_with_sum_one(folders, tmp_path, speech):
     silence = np.zeros(8000, dtype=np.float32)
     clip = (16000, np.concatenate([silence, speech, silence]))
     trimmed = EmotionPipeline.from_pretrained(folders[0]).predict(clip)
     joined = join(folders, tmp_path / "both").predict(clip)
     np.testing.assert_array_equal(joined.attention_times_s, trimmed.attention_times_s)
-    assert joined.attention.sum() == pytest.approx(1)
+    assert joined.attention.sum() == pytest.approx(1, abs=bounds.shares(joined.attention))
     whole = EmotionPipeline.from_pretrained(folders[1]).predict(clip)
     at = np.interp(trimmed.attention_times_s, whole.attention_times_s, whole.attention)
     expected = 0.5 * trimmed.attention + 0.5 * at / at.sum()
-    np.testing.assert_allclose(joined.attention, expected, atol=1e-6)
+    np.testing.assert_allclose(joined.attention, expected, atol=ONE_NETWORK)
 
 
 def test_what_is_no_ensemble_is_refused(folders, tmp_path):
@@ -131,7 +136,8 @@ def test_a_recipe_trains_its_members_and_joins_them(recipe, tmp_path):
     mean = 0.25 * tiny.probabilities + 0.75 * ridge.probabilities
     expected = mean ** (1 / temperature)
     expected /= expected.sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(pair.probabilities, expected, atol=1e-5)
+    bound = ONE_NETWORK / min(temperature, 1)  # below 1 it sharpens differences, too
+    np.testing.assert_allclose(pair.probabilities, expected, atol=bound)
     rehearsal = checkpoint.load(home / "pair/emobox-6fold/fold-2-rehearsal").config
     assert rehearsal.temperature == temperature
     assert len(rehearsal.training["train_speakers"]) == 16

@@ -13,6 +13,8 @@ from safetensors.torch import load_file
 from ser.checkpoints import checkpoint
 from ser.labels import LABELS
 from ser.pipeline import EmotionPipeline
+from tests import bounds
+from tests.bounds import FIVE_DIGITS
 from tests.small_runs import TINY, work_in
 from train.__main__ import main
 from train.clips.store import FeatureStore
@@ -107,7 +109,7 @@ def test_an_interrupted_run_goes_on_to_the_same_weights(run, tiny, tmp_path, mon
     assert begun == [0, 1, 1]
     whole, resumed = (load_file(f / "model.safetensors") for f in (run, folder))
     for name in whole:
-        torch.testing.assert_close(whole[name], resumed[name], rtol=0, atol=0)
+        assert torch.equal(whole[name], resumed[name])
 
 
 def test_what_an_earlier_run_could_not_say_counts_as_its_default(run, tiny, tmp_path):
@@ -179,7 +181,8 @@ def test_crossval_tests_every_clip_once_a_seed(tiny, tmp_path, no_pictures):
     with np.load(folder / "oof.npz") as oof:
         assert set(oof) == {"file", "label", "fold", "seed", "probabilities"}
         assert oof["probabilities"].shape == (2 * 24 * 8, 8)
-        np.testing.assert_allclose(oof["probabilities"].sum(axis=1), 1, atol=1e-5)
+        of_sum = bounds.shares(oof["probabilities"])
+        np.testing.assert_allclose(oof["probabilities"].sum(axis=1), 1, atol=of_sum)
         for seed in (0, 1):
             assert len(set(oof["file"][oof["seed"] == seed])) == 24 * 8
         codes = [LABELS.index(LABELS[int(name[6:8]) - 1]) for name in oof["file"]]
@@ -192,7 +195,8 @@ def test_crossval_tests_every_clip_once_a_seed(tiny, tmp_path, no_pictures):
     test = rows[1]
     assert test["seeds"] == [0, 1]
     assert len(test["per_fold"]) == 10
-    assert test["ua"] == pytest.approx(np.mean([f["ua"] for f in test["per_fold"]]), abs=1e-4)
+    mean = np.mean([f["ua"] for f in test["per_fold"]])
+    assert test["ua"] == pytest.approx(mean, abs=FIVE_DIGITS)
     before = (folder / "metrics.json").read_text()
     assert main(arguments) == 0  # nothing is left to do
     assert (folder / "metrics.json").read_text() == before

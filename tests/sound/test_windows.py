@@ -13,6 +13,8 @@ from ser.sound.windows import (
     hear,
 )
 
+pytestmark = pytest.mark.numeric
+
 
 @pytest.mark.parametrize("seconds", [0.4, 14.99, 15.0, 15.01, 16.0, 29.9, 30.1, 47.3, 600.0])
 def test_windows_cover_all_and_keep_the_limit(seconds):
