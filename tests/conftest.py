@@ -94,6 +94,15 @@ def half_precision():
 
 
 @pytest.fixture(scope="session")
+def whisper_tiny() -> Path:
+    """The real encoder of Whisper-tiny.en, in a folder that transformers reads."""
+    folder = Path(os.environ.get("SER_PRETRAINED", "/nonexistent")) / "whisper-tiny.en-encoder"
+    if not folder.is_dir():
+        pytest.skip("SER_PRETRAINED does not name a folder with whisper-tiny.en-encoder")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def ffmpeg():
     """Run ffmpeg with these arguments."""
     if missing := missing_program():

@@ -1,3 +1,4 @@
+import json
 import os
 import subprocess
 import sys
@@ -7,10 +8,16 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
-from transformers import WhisperConfig, WhisperModel
+from torch.nn import functional
+from transformers import AutoConfig, AutoModel, WhisperConfig, WhisperModel
 
+from ser.__main__ import main as ser_main
+from ser.checkpoints.checkpoint import GOLDEN_CLIP
+from ser.features.whisper import whisper_log_mel
 from ser.models import registry
 from ser.models.whisper import MAX_STEPS, CutEncoder
+from ser.sound.windows import hear
+from train.__main__ import main
 from train.fit.whisper import load_encoder
 
 SIZE, HEADS, BANDS = 16, 2, 80
@@ -114,3 +121,54 @@ def test_serving_asks_neither_transformers_nor_the_hub():
         [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, env=os.environ
     )
     assert out.stdout.strip() == "[]", out.stderr
+
+
+@torch.no_grad()
+def test_the_real_encoder_has_the_states_that_transformers_gives(whisper_tiny, speech):
+    config = AutoConfig.from_pretrained(whisper_tiny)
+    config.decoder_layers = 0
+    theirs = AutoModel.from_pretrained(
+        whisper_tiny, config=config, use_safetensors=True, dtype=torch.float32
+    ).get_encoder()
+    ours = CutEncoder(BANDS, config.d_model, config.encoder_attention_heads, 3)
+    load_encoder(ours, "openai/whisper-tiny.en")
+    (window,) = hear(speech, 2).windows
+    mel = torch.from_numpy(whisper_log_mel(window.samples))[None]
+    hidden = functional.gelu(theirs.conv1(mel.transpose(1, 2)))
+    hidden = functional.gelu(theirs.conv2(hidden)).transpose(1, 2)
+    hidden = hidden + theirs.embed_positions.weight[: hidden.shape[1]]
+    expected = [hidden]
+    for layer in theirs.layers[:3]:
+        output = layer(expected[-1], None)
+        expected.append(output[0] if isinstance(output, tuple) else output)
+    found = ours.eval()(mel, torch.ones(mel.shape[:2], dtype=torch.bool))
+    for one, other in zip(found, expected, strict=True):
+        # as above; the real weights' sums have some ten times as many terms
+        bound = 1000 * np.finfo(np.float32).eps * float(other.abs().max())
+        assert (one - other).abs().max() < bound
+
+
+def test_a_recipe_learns_from_the_real_encoder_and_becomes_a_graph(
+    whisper_tiny, workplace, tmp_path, capsys
+):
+    path = tmp_path / "tiny_whisper.toml"
+    path.write_text(
+        """
+        base = "whisper_tiny_statistics"
+        corpora = ["ravdess"]
+        [model]
+        layers = [1]
+        [augment]
+        copies = 0
+        [train]
+        clean_share = 0.0
+        refit = false
+        """
+    )
+    run, graph = tmp_path / "run", tmp_path / "graph"
+    assert main(["fit", "--recipe", str(path), "--output", str(run)]) == 0
+    (row,) = (r for r in json.loads((run / "metrics.json").read_text()) if r["part"] == "test")
+    assert row["ua"] > 0.5  # a tone for each emotion; chance is 0.125
+    assert main(["quantize", str(run), str(graph)]) == 0
+    assert ser_main(["--checkpoint", str(graph), str(GOLDEN_CLIP)]) == 0
+    assert "surprised" in capsys.readouterr().out
