@@ -36,12 +36,9 @@ class SpeechDetector:
     """
 
     def __init__(self, level_db: float = LEVEL_DB):
-        silent = np.zeros((N_SILENT_STEPS, CONTEXT + STEP), np.float32)
-        zero = np.zeros((1, 1, N_STATE), np.float32)
-        self._state = {"h": zero, "c": zero}
+        self._state = _state_after_silence()
         self._level_db = level_db
         self._rest = np.zeros(CONTEXT, np.float32)  # the context, and what fills no step yet
-        self._run(silent)
 
     def push(self, samples: np.ndarray) -> np.ndarray:
         """Hear the next samples (n,) at 16 kHz; probabilities (n_steps,) of the steps they end."""
@@ -52,7 +49,8 @@ class SpeechDetector:
         steps = np.lib.stride_tricks.sliding_window_view(self._rest, CONTEXT + STEP)[::STEP]
         lifted = steps[:n_steps] * self._gains(steps[:n_steps, CONTEXT:])[:, None]
         self._rest = self._rest[n_steps * STEP :].copy()
-        return self._run(lifted)
+        probabilities, self._state = _run(lifted, self._state)
+        return probabilities
 
     def finish(self) -> np.ndarray:
         """Hear the last, unfinished step, filled up with silence; (0,) or (1,)."""
@@ -66,12 +64,6 @@ class SpeechDetector:
         levels = np.maximum(loudest, self._level_db) - fading
         self._level_db = float(levels[-1])
         return (10 ** (np.maximum(LEVEL_DB - levels, 0.0) / 20)).astype(np.float32)
-
-    def _run(self, steps: np.ndarray) -> np.ndarray:
-        inputs = {"input": np.ascontiguousarray(steps, np.float32), **self._state}
-        probabilities, h, c = _session().run(None, inputs)
-        self._state = {"h": h, "c": c}
-        return probabilities
 
 
 def speech_probabilities(waveform: np.ndarray, level_db: float = LEVEL_DB) -> np.ndarray:
@@ -89,6 +81,23 @@ def step_levels_db(steps: np.ndarray) -> np.ndarray:
 def whole_steps(waveform: np.ndarray) -> np.ndarray:
     """A waveform (n_samples,) in steps (n_steps, STEP), the last one filled up with silence."""
     return np.pad(waveform, (0, -len(waveform) % STEP)).reshape(-1, STEP)
+
+
+State = dict[str, np.ndarray]
+
+
+def _run(steps: np.ndarray, state: State) -> tuple[np.ndarray, State]:
+    """Probabilities of steps (n, CONTEXT + STEP), and the state after them."""
+    inputs = {"input": np.ascontiguousarray(steps, np.float32), **state}
+    probabilities, h, c = _session().run(None, inputs)
+    return probabilities, {"h": h, "c": c}
+
+
+@cache
+def _state_after_silence() -> State:
+    zero = np.zeros((1, 1, N_STATE), np.float32)
+    silence = np.zeros((N_SILENT_STEPS, CONTEXT + STEP), np.float32)
+    return _run(silence, {"h": zero, "c": zero})[1]
 
 
 @cache
