@@ -344,3 +344,17 @@ def test_the_rate_follows_the_schedule_within_an_epoch(split, store):
     assert rates[:8] == pytest.approx([0.01 * n / 8 for n in range(8)])
     assert rates[8] == pytest.approx(0.01) and rates[8] > rates[9] > rates[11]
     assert [row["learning_rate"] for row in rows] == rates[::4]
+
+
+def test_a_ridge_leaves_out_clips_of_what_is_none_of_the_eight(split, store, tmp_path):
+    linear = replace(
+        plain(ridge=1.0), model_name="functionals", model_args={}, features=FeatureConfig()
+    )
+    bored = replace(split.train[0], path=Path("/bored.wav"), emotion="boredom")
+    more = replace(split, train=(*split.train, bored))  # the store has no features of it
+    without, beside = (
+        loop.fit(linear, one, store, tmp_path / str(n), 0) for n, one in enumerate((split, more))
+    )
+    assert torch.equal(weights(without.model), weights(beside.model))
+    assert without.unheard is not None
+    assert beside.unheard is None  # nobody may take them for answers to all clips

@@ -4,7 +4,7 @@ import csv
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn import functional
 from tqdm import tqdm
 
-from ser.labels import N_LABELS
+from ser.labels import LABELS, N_LABELS
 from train.clips.store import FeatureStore
 from train.corpora import Utterance
 from train.corpora.splits import MEASURED, Split
@@ -69,9 +69,9 @@ def fit(
     """
     config = recipe.train
     run.mkdir(parents=True, exist_ok=True)
-    trainer = Trainer(recipe, split.train, store, seed, pretrained, taught)
     if config.ridge:
-        return _fit_at_once(trainer, split, run, choices)
+        return _fit_at_once(recipe, split, store, run, seed, choices, pretrained)
+    trainer = Trainer(recipe, split.train, store, seed, pretrained, taught)
     history, best = _resume(run, trainer)
     n_epochs = choices.n_epochs if choices else config.max_epochs
     bar = tqdm(range(len(history), n_epochs), str(run), initial=len(history), total=n_epochs)
@@ -99,11 +99,20 @@ def fit(
     return Fitted(trainer.judged.model.eval(), temperature, history, _best_epoch(history, config))
 
 
-def _fit_at_once(trainer: Trainer, split: Split, run: Path, choices: Choices | None) -> Fitted:
-    """Fit the linear head in closed form: one "epoch"."""
+def _fit_at_once(
+    recipe: Recipe,
+    split: Split,
+    store: FeatureStore,
+    run: Path,
+    seed: int,
+    choices: Choices | None,
+    pretrained: Mapping[str, torch.Tensor] | None,
+) -> Fitted:
+    """Fit the linear head in closed form, to clips of the eight emotions alone: one "epoch"."""
     start = time.perf_counter()
-    if more := trainer.space.classes[N_LABELS:]:
-        raise ValueError(f"A ridge learns the eight emotions alone, not {', '.join(more)}.")
+    n_all = len(split.train)
+    split = replace(split, train=tuple(u for u in split.train if u.emotion in LABELS))
+    trainer = Trainer(recipe, split.train, store, seed, pretrained)
     model, labels = trainer.learner.model, trainer.targets.classes
     clips = [torch.from_numpy(trainer.store.clean[u.stem][0]).float() for u in split.train]
     if hasattr(model, "fit_levels"):
@@ -136,6 +145,8 @@ def _fit_at_once(trainer: Trainer, split: Split, run: Path, choices: Choices | N
     history = [row | {"seconds": time.perf_counter() - start}]
     _write_history(run, history)
     temperature = choices.temperature if choices else _temperature(trainer, split.validation)
+    if len(split.train) < n_all:  # nobody may take them for answers to all
+        unheard = None
     if unheard is not None:
         unheard = (unheard[: len(split.train)] / temperature).softmax(dim=1)
     return Fitted(model, temperature, history, 1, unheard)
