@@ -120,10 +120,10 @@ def load(source: str | os.PathLike | None = None) -> Checkpoint:
     Raises CheckpointError for whatever cannot be used, with the reason in one sentence.
     """
     if source is None:
-        return _load_folder(EMBEDDED, name="embedded", revision=_revision(EMBEDDED))
-    if str(source) and Path(source).is_dir():
+        return _load_folder(EMBEDDED, name="embedded")
+    if _is_folder(source):
         name = "founding" if Path(source) == FOUNDING else str(source)
-        return _load_folder(Path(source), name=name, revision=_revision(Path(source)))
+        return _load_folder(Path(source), name=name)
     if hub_source := HubSource.parse(source):
         return _load_hub(hub_source)
     raise CheckpointError(f"{source} is neither a folder nor a Hub name like user/repo[@revision].")
@@ -148,11 +148,18 @@ def load_snapshot(source: HubSource, folder: Path) -> Checkpoint:
     return loaded
 
 
-def _load_folder(folder: Path, name: str, revision: str) -> Checkpoint:
+def _is_folder(source: str | os.PathLike) -> bool:
+    try:
+        return bool(str(source)) and Path(source).is_dir()
+    except (OSError, ValueError):  # no name that a file may have
+        return False
+
+
+def _load_folder(folder: Path, name: str, revision: str | None = None) -> Checkpoint:
     config = read_config(folder / CONFIG_NAME, f"{CONFIG_NAME} of {name}")
     model = _load_graph(folder, config, name) if config.files else _load_torch(folder, config, name)
     metrics = _read_metrics(folder / METRICS_NAME, f"{METRICS_NAME} of {name}")
-    return Checkpoint(model, config, name, revision, metrics)
+    return Checkpoint(model, config, name, revision or _revision(folder), metrics)
 
 
 def _load_torch(folder: Path, config: CheckpointConfig, name: str) -> "nn.Module":
@@ -161,7 +168,7 @@ def _load_torch(folder: Path, config: CheckpointConfig, name: str) -> "nn.Module
 
     try:
         model = config.build()
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RuntimeError) as error:
         raise CheckpointError(f"{CONFIG_NAME} of {name} does not fit: {error}") from error
     try:
         model.load_state_dict(safetensors.torch.load_file(folder / WEIGHTS_NAME), strict=True)
@@ -183,7 +190,7 @@ def _load_graph(folder: Path, config: CheckpointConfig, name: str) -> GraphModel
         if there[file] != told:
             raise CheckpointError(f"{file} of {name} is not the file that its config tells of.")
     try:
-        return GraphModel(folder / GRAPH_NAME)
+        return GraphModel(folder / GRAPH_NAME, config.features.n_features)
     except GraphError as error:
         raise CheckpointError(f"{GRAPH_NAME} of {name} cannot be run: {error}") from error
 
@@ -193,7 +200,7 @@ def _read_metrics(path: Path, what: str) -> list[dict]:
         return []
     try:
         rows = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{what} cannot be read: {error}") from error
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise CheckpointError(f"{what} is not a list of rows.")

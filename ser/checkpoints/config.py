@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -23,6 +24,7 @@ FOUNDING = EMBEDDED / "founding"  # the project's first model, selectable in the
 GOLDEN_CLIP = Path(__file__).parent.parent / "golden.flac"
 GRAPH_NAME = "model.onnx"
 ENSEMBLE = "ensemble"
+_FILE_NAME = re.compile(r"[\w.-]{1,100}", re.ASCII)
 
 
 class CheckpointError(RuntimeError):
@@ -73,11 +75,13 @@ class CheckpointConfig:
             raise ValueError("an ensemble has the features of one of its members")
         if any(member.members for member in self.members):
             raise ValueError("a member of an ensemble is no ensemble itself")
-        if bool(self.files) != (self.format_version == 2):
+        if not isinstance(self.files, dict) or bool(self.files) != (self.format_version == 2):
             raise ValueError("format 2, and no other, lists its files")
+        if self.files and (self.members or self.stretches):
+            raise ValueError("a graph is one model that answers plainly")
         for name, told in self.files.items():
-            if Path(name).name != name or set(told) != {"size", "sha256"}:
-                raise ValueError(f"{name} is not described as a file beside {CONFIG_NAME}")
+            if not _FILE_NAME.fullmatch(name) or set(told) != {"size", "sha256"}:
+                raise ValueError(f"{name!r} is not described as a file beside {CONFIG_NAME}")
 
     def build(self) -> "nn.Module":
         """Make the untrained model this config describes; a ModuleList for an ensemble."""
@@ -123,7 +127,7 @@ def read_config(path: Path, what: str) -> CheckpointConfig:
     """Read config.json; CheckpointError, which calls it `what`, where it describes no model."""
     try:
         values = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{what} cannot be read: {error}") from error
     version = values.get("format_version") if isinstance(values, dict) else None
     if version not in FORMAT_VERSIONS:
@@ -132,7 +136,7 @@ def read_config(path: Path, what: str) -> CheckpointConfig:
         )
     try:
         config = _parsed(values)
-    except (KeyError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise CheckpointError(f"{what} does not describe a model: {error}") from error
     for part in (config, *config.members):
         if part.labels != LABELS:
@@ -162,9 +166,10 @@ def file_names(folder: Path) -> list[str]:
     """
     try:
         files = json.loads((folder / CONFIG_NAME).read_text()).get("files")
-    except (OSError, ValueError, AttributeError):
-        files = None
-    return [CONFIG_NAME, *(files or [WEIGHTS_NAME])]
+        names = [name for name in files if _FILE_NAME.fullmatch(name)]
+    except (OSError, ValueError, RecursionError, AttributeError, TypeError):
+        names = []
+    return [CONFIG_NAME, *(names or [WEIGHTS_NAME])]
 
 
 def is_complete(folder: Path) -> bool:

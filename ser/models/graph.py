@@ -25,7 +25,7 @@ class GraphModel:
     batch would change its answer.
     """
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, n_features: int):
         import onnxruntime  # by whoever has a graph to run
 
         options = onnxruntime.SessionOptions()
@@ -35,8 +35,14 @@ class GraphModel:
             self._session = onnxruntime.InferenceSession(path, options, providers=providers)
         except Exception as error:  # ONNX Runtime raises classes of its own for each of its codes
             raise GraphError(str(error)) from error
+        shape = [given.shape for given in self._session.get_inputs()]
+        if [len(one) for one in shape] != [3] or shape[0][2] != n_features:
+            raise GraphError(f"it takes {shape}, not one window of {n_features} features a frame")
 
     def answer(self, features: np.ndarray) -> Answer:
         """Judge one whole window of features (n_frames, n_features) float32."""
-        found = self._session.run(list(Answer._fields), {"features": features[None]})
+        try:
+            found = self._session.run(list(Answer._fields), {"features": features[None]})
+        except Exception as error:
+            raise GraphError(str(error)) from error
         return Answer(*(value[0] for value in found))

@@ -32,7 +32,7 @@ _KINDS = {
     b"RIFF": _Kind(12, struct.Struct("<4sI"), b"data", 0, (0,), 2),
     b"RF64": _Kind(12, struct.Struct("<4sI"), b"data", 0, (0, -1), 2),
     b"FORM": _Kind(12, struct.Struct(">4sI"), b"SSND", 8, (8,), 2),
-    b"caff": _Kind(8, struct.Struct(">4sq"), b"data", 4, (-1,), 1),
+    b"caff": _Kind(8, struct.Struct(">4sq"), b"data", 4, (-1, 4), 1),
 }
 
 

@@ -21,6 +21,7 @@ STEP = 512  # samples of a step
 STEP_S = STEP / SAMPLE_RATE
 CONTEXT = 64  # samples before it
 N_STATE = 128
+STEPS_AT_ONCE = 1000  # half a minute: what the detector needs grows with them
 N_SILENT_STEPS = 32  # heard before the first sample
 # The detector misses quiet voices and never a loud one, so what is quiet is lifted: by how far the
 # loudest step of late lies under this. "Of late" fades, and nothing is ever lowered.
@@ -44,13 +45,16 @@ class SpeechDetector:
         """Hear the next samples (n,) at 16 kHz; probabilities (n_steps,) of the steps they end."""
         self._rest = np.concatenate([self._rest, samples.astype(np.float32)])
         n_steps = (len(self._rest) - CONTEXT) // STEP
-        if n_steps == 0:
-            return np.zeros(0, np.float32)
-        steps = np.lib.stride_tricks.sliding_window_view(self._rest, CONTEXT + STEP)[::STEP]
-        lifted = steps[:n_steps] * self._gains(steps[:n_steps, CONTEXT:])[:, None]
+        heard = [np.zeros(0, np.float32)]
+        for start in range(0, n_steps, STEPS_AT_ONCE):
+            stop = min(start + STEPS_AT_ONCE, n_steps)
+            samples = self._rest[start * STEP : stop * STEP + CONTEXT]
+            steps = np.lib.stride_tricks.sliding_window_view(samples, CONTEXT + STEP)[::STEP]
+            lifted = steps * self._gains(steps[:, CONTEXT:])[:, None]
+            probabilities, self._state = _run(lifted, self._state)
+            heard.append(probabilities)
         self._rest = self._rest[n_steps * STEP :].copy()
-        probabilities, self._state = _run(lifted, self._state)
-        return probabilities
+        return np.concatenate(heard)
 
     def finish(self) -> np.ndarray:
         """Hear the last, unfinished step, filled up with silence; (0,) or (1,)."""

@@ -57,11 +57,10 @@ def _hear_speech(waveform: np.ndarray) -> Heard:
     """Where somebody speaks, else what is loud; votes by seconds of speech."""
     filtered = high_pass(waveform)
     segments, levels_db = clip_segments(filtered)
-    speech_s = sum(segment.stop - segment.start for segment in segments) * STEP / SAMPLE_RATE
     windows = []
     for group in _groups(segments or [loud_segment(levels_db)]):
         windows += _windows(filtered, group)
-    return Heard(windows, speech_s)
+    return Heard(windows, sum(window.speech_s for window in windows) if segments else 0.0)
 
 
 def _groups(segments: list[Segment]) -> list[list[Segment]]:

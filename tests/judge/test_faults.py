@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ser.sound.audio import SAMPLE_RATE
+from tests.small_runs import make_checkpoint
 from train.__main__ import main
 from train.clips.faults import FAULTS, PAUSE_S, VOICE_PEAK_DB, at_usual_level, tone
 from train.judge.faults import FAULTS_NAME
@@ -41,3 +42,21 @@ def test_the_command_counts_answers_that_stay(made, run, monkeypatch, capsys):
     assert [row["fault"] for row in rows] == list(FAULTS)
     assert all(0 <= row["kept"] <= row["n_clips"] == 3 for row in rows)
     assert {row["corpus"] for row in rows} == {"ravdess"}
+
+
+def test_rows_of_a_corpus_that_is_not_here_are_kept(made, run, monkeypatch, capsys):
+    monkeypatch.setattr("train.judge.faults.N_CLIPS", 1)
+    results = made / "results"
+    assert main(["faults", str(run), "--results", str(results)]) == 0
+    path = results / "whole" / "emobox-6fold" / FAULTS_NAME
+    elsewhere = [row | {"corpus": "tess"} for row in json.loads(path.read_text())]
+    path.write_text(json.dumps(elsewhere))
+    assert main(["faults", str(run), "--results", str(results)]) == 0
+    assert "TESS is not here" in capsys.readouterr().err
+    assert {row["corpus"] for row in json.loads(path.read_text())} == {"ravdess", "tess"}
+
+
+def test_a_checkpoint_that_does_not_tell_how_it_was_fitted_is_a_sentence(tmp_path, capsys):
+    run = make_checkpoint(tmp_path / "run")
+    assert main(["faults", str(run), "--results", str(tmp_path)]) == 1
+    assert "does not tell its corpora" in capsys.readouterr().err

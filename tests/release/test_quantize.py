@@ -103,6 +103,51 @@ def test_another_front_end_is_noticed_though_the_answer_is_near(graph):
         EmotionPipeline.from_pretrained(graph)
 
 
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"files": 5},
+        {"files": ["model.onnx"]},
+        {"files": {"../model.onnx": {"size": 1, "sha256": ""}}},
+        {"files": {"model\0.onnx": {"size": 1, "sha256": ""}}},
+        {"files": {"x" * 300: {"size": 1, "sha256": ""}}},
+        {"files": {"config.json": {"size": 1, "sha256": ""}}},
+        {"features": {"kind": "mfcc39"}},
+        {"features": {"kind": None}},
+        {"features": []},
+        {"stretches": [0.9]},
+        {"format_version": "2"},
+        {"golden": {"sha256": 1}},
+    ],
+)
+def test_a_config_edited_by_hand_is_a_sentence(graph, edit):
+    values = json.loads((graph / "config.json").read_text())
+    (graph / "config.json").write_text(json.dumps(values | edit))
+    with pytest.raises(CheckpointError):
+        EmotionPipeline.from_pretrained(graph)
+
+
+@pytest.mark.parametrize("source", ["x" * 5000, "\0"])
+def test_a_name_that_no_folder_has_is_a_sentence(source):
+    with pytest.raises(CheckpointError, match="neither a folder nor a Hub name"):
+        checkpoint.load(source)
+
+
+def test_a_graph_is_never_written_over_something_else(folders, graph, tmp_path, capsys):
+    run = folders[0]
+    for source, target, why in (
+        (run, run, "not empty"),
+        (graph, tmp_path / "b", "a graph already"),
+    ):
+        assert main(["quantize", str(source), str(target)]) == 1
+        assert why in capsys.readouterr().err
+
+
+def test_others_may_read_all_of_it(graph):
+    modes = {path.stat().st_mode & 0o777 for path in graph.iterdir()}
+    assert len(modes) == 1  # that of any new file
+
+
 def test_a_graph_that_cannot_be_run_is_a_sentence(graph):
     (graph / "model.onnx").write_bytes(b"no graph")
     values = json.loads((graph / "config.json").read_text())

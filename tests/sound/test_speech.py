@@ -31,6 +31,12 @@ def test_a_stream_hears_what_a_file_holds(speech, size):
     assert len(heard) == -(-len(speech) // STEP)
 
 
+def test_half_a_minute_at_a_time_is_all_of_it(speech, monkeypatch):
+    whole = speech_probabilities(speech)
+    monkeypatch.setattr("ser.sound.speech.STEPS_AT_ONCE", 7)
+    np.testing.assert_allclose(speech_probabilities(speech), whole, atol=1e-4)  # as for a stream
+
+
 @pytest.mark.parametrize("gain_db", [-30, -15, 0])
 def test_a_clip_has_the_same_segments_however_loud_it_is(speech, gain_db):
     peaked = speech / np.abs(speech).max() * 0.1  # as quiet as microphones make it

@@ -119,6 +119,11 @@ def test_a_long_speech_is_cut_at_pauses_into_windows_of_at_most_15_s(speech):
     assert [w.start for w in windows[1:]] == [w.stop for w in windows[:-1]]
 
 
+def test_never_more_speech_than_sound(speech):
+    voice = speech[8_000:12_960]  # ends within a step
+    assert 0 < hear(voice, version=2).speech_s <= len(voice) / SAMPLE_RATE
+
+
 def test_version_1_hears_everything_as_it_is(speech):
     (window,) = hear(speech, version=1).windows
     np.testing.assert_array_equal(window.samples, speech)

@@ -1,5 +1,7 @@
 """How many answers stay when a recording has an ordinary fault that leaves the voice as it was."""
 
+import json
+import sys
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,6 +34,8 @@ def faults(run: Path, results: Path = RESULTS) -> list[dict]:
     pipeline = load_run(run)
     config = pipeline.checkpoint.config
     training = config.training
+    if missing := {"recipe", "protocol", "fold", "seed", "corpora"} - set(training):
+        raise ValueError(f"{run} does not tell its {' and '.join(sorted(missing))}.")
     split = choose_fold(
         make_splits(training["protocol"], load_corpora([MEASURED]), training["seed"]),
         training["fold"],
@@ -41,12 +45,16 @@ def faults(run: Path, results: Path = RESULTS) -> list[dict]:
     judged = {MEASURED: split.test}
     if UNHEARD not in {*training["corpora"], *heard_before(config, "corpora")}:
         there = sorted(CORPORA[UNHEARD](data_root()), key=lambda u: u.stem)
+        if not there:
+            print(f"{CORPORA[UNHEARD].title} is not here: it is left out.", file=sys.stderr)
         judged |= {UNHEARD: [u for u in there if u.emotion in LABELS]} if there else {}
     rows = [row for name, clips in judged.items() for row in _rows(pipeline, name, clips)]
     about = {name: training[name] for name in ("recipe", "protocol", "fold", "seed")}
     origin = {"git_commit": evaluate.git_commit(), "versions": evaluate.versions()}
     path = evidence_folder(training["recipe"], results) / training["protocol"] / FAULTS_NAME
-    evaluate.write_rows(path, [{**about, **row, **origin} for row in rows])
+    kept = json.loads(path.read_text()) if path.exists() else []
+    kept = [row for row in kept if row["corpus"] not in judged]
+    evaluate.write_rows(path, [{**about, **row, **origin} for row in rows] + kept)
     return rows
 
 

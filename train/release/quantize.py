@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, external_data_helper, numpy_helper
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 from torch import nn
 
 from ser.checkpoints import checkpoint
@@ -32,10 +32,14 @@ EXAMPLE_FRAMES = 300
 def quantize(run: Path, folder: Path) -> None:
     """Write the model of a run into `folder` as checkpoint format 2.
 
-    Raises ValueError for an ensemble or a model that is asked about stretched clips, and
-    CheckpointError where the run does not load.
+    Raises ValueError for a folder that is not empty, an ensemble or a model that is asked about
+    stretched clips, and CheckpointError where the run does not load.
     """
+    if folder.exists() and any(folder.iterdir()):
+        raise ValueError(f"{folder} is not empty: name another place for the graph.")
     loaded = load_run(run).checkpoint
+    if loaded.config.files:
+        raise ValueError(f"{run} holds a graph already.")
     if loaded.config.members or loaded.config.stretches:
         raise ValueError("Only one model that answers plainly becomes a graph: no ensemble.")
     if not hasattr(loaded.model, "judged"):
@@ -110,7 +114,8 @@ def _move_weights_out(graph: onnx.ModelProto, folder: Path) -> list[str]:
     names = [f"model-{n + 1:05}-of-{len(groups):05}.safetensors" for n in range(len(groups))]
     places = {}
     for name, group in zip(names, groups, strict=True):
-        save_file({key: np.ascontiguousarray(large[key]) for key in group}, folder / name)
+        shard = {key: np.ascontiguousarray(large[key]) for key in group}
+        (folder / name).write_bytes(save(shard))
         places |= {key: (name, *span) for key, span in _spans(folder / name).items()}
     for tensor in graph.graph.initializer:
         if tensor.name in places:
