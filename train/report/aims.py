@@ -8,6 +8,7 @@ import numpy as np
 from train.corpora.splits import PRIMARY
 from train.judge import evidence
 from train.places import evidence_folder, evidence_folders
+from train.recipes.load import load_recipe
 from train.report import tables
 from train.report.ladder import FOUNDING
 
@@ -39,8 +40,21 @@ def _reached(results: Path) -> str:
         ]
         if rows:
             best = max(rows, key=lambda row: row["ua"])
-            said.append(f"{tables.percent(best['ua'])} % on `{protocol}` by `{best['recipe']}`")
+            seeds = len(best["seeds"])
+            said.append(
+                f"{tables.percent(best['ua'])} % on `{protocol}` by `{best['recipe']}` "
+                f"({seeds} seed{'s' if seeds > 1 else ''}{_start(best['recipe'])})"
+            )
     return "; ".join(said)
+
+
+def _start(recipe: str) -> str:
+    """Say whose weights a recipe starts from, where they are not its own."""
+    try:
+        encoder = load_recipe(recipe).pretrain.encoder
+    except ValueError:  # it was a file somewhere
+        return ""
+    return f", not from scratch but from {encoder}" if encoder else ""
 
 
 def first_report_lines(founding: Sequence[dict]) -> list[str]:
