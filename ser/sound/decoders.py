@@ -21,7 +21,7 @@ from ser.sound.errors import UnreadableAudioError
 from ser.sound.lengths import length_told
 
 BLOCK_FRAMES = 65_536  # decoded at a time
-UNKNOWN_FRAMES = 2**62  # libsndfile's way to say that a streamed FLAC does not tell its length
+UNKNOWN_FRAMES = 2**36  # nothing is that long: more is a way to say that nobody knows
 FFMPEG_TIMEOUT_S = 60.0
 DAMAGED = "The file cannot be decoded: it is damaged or not a sound file. Please export it anew."
 
@@ -111,6 +111,8 @@ def open_with_ffmpeg(path: Path, demuxer: str, max_s: float) -> Iterator[Stream]
     command = _command("ffmpeg", path, demuxer)
     command += ["-map", "0:a:0", "-t", str(max_s), "-f", "f32le"]
     command += ["-ac", str(n_channels), "-ar", str(rate_hz), "pipe:1"]
+    if demuxer == "aac":  # which does not tell: ffprobe guesses from the first bit rate
+        duration_s = None
     n_frames = None if duration_s is None else round(duration_s * rate_hz)
     with _Child(command) as child:
         yield Stream(rate_hz, n_channels, n_frames, child.float_blocks(n_channels))

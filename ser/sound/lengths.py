@@ -2,7 +2,8 @@
 
 Whatever writes into a pipe, or is killed, leaves 0 or -1 where the length of the sound belongs.
 libsndfile 1.2 reads such a FLAC to its end, and a WAV that says -1. To it a WAV, RF64, AIFF or AU
-that says 0 is empty, an RF64 or CAF that says -1 malformed.
+that says 0 is empty, an RF64 or CAF that says -1 malformed. Of an MP3 that does not count its
+frames it reads as much as it guesses.
 """
 
 import io
@@ -14,6 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+FAR_AWAY = 2**40  # bytes
 MOST_CHUNKS = 1000  # looked through, so that no file costs much; real ones have a dozen
 
 
@@ -37,12 +39,13 @@ _KINDS = {
 
 
 @contextmanager
-def length_told(file: Path | io.BytesIO) -> Iterator["Path | io.BytesIO | _Mended"]:
+def length_told(file: Path | io.BytesIO) -> Iterator["Path | io.BytesIO | _Mended | _Endless"]:
     """The file itself, or a view of it with the length in its header where that was left open."""
     with file.open("rb") if isinstance(file, Path) else nullcontext(file) as opened:
         missing = _missing_length(opened)
+        is_guessed = _is_mp3_without_length(opened)
         opened.seek(0)
-        yield _Mended(opened, *missing) if missing else file
+        yield _Mended(opened, *missing) if missing else _Endless(opened) if is_guessed else file
 
 
 class _Mended:
@@ -60,6 +63,49 @@ class _Mended:
         if first < last:
             data[first - start : last - start] = self.patch[first - self.place : last - self.place]
         return bytes(data)
+
+
+class _Endless:
+    """A file that seems to go on for ever, so that nobody stops before it ends.
+
+    libsndfile guesses how long an MP3 is from its first frames and its size, and stops there.
+    """
+
+    def __init__(self, file: BinaryIO):
+        self.file, self.is_at_end = file, False
+
+    def seek(self, place: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place, or to an end that is far away."""
+        self.is_at_end = whence == io.SEEK_END
+        return FAR_AWAY if self.is_at_end else self.file.seek(place, whence)
+
+    def tell(self) -> int:
+        """Where the next byte is read."""
+        return FAR_AWAY if self.is_at_end else self.file.tell()
+
+    def read(self, n_bytes: int) -> bytes:
+        """Read as many bytes, or as there are."""
+        return b"" if self.is_at_end else self.file.read(n_bytes)
+
+
+def _is_mp3_without_length(file: BinaryIO) -> bool:
+    """Whether it is an MP3 whose first frame does not count the others, as that of a pipe's."""
+    file.seek(0)
+    head = file.read(10)
+    start = 0
+    if head[:3] == b"ID3" and len(head) == 10:  # a tag, whose size has seven bits a byte
+        for byte in head[6:]:
+            start = start << 7 | byte & 0x7F
+        start += len(head)
+    file.seek(start)
+    frame = file.read(64)
+    if len(frame) < 64 or frame[0] != 0xFF or frame[1] & 0xE0 != 0xE0:
+        return False
+    if frame[1] & 0x06 == 0:  # AAC begins alike
+        return False
+    found = max(frame.find(b"Xing"), frame.find(b"Info"))  # after 13 to 38 bytes
+    counts = found >= 0 and found + 8 <= len(frame) and frame[found + 7] & 1
+    return not counts and b"VBRI" not in frame
 
 
 def _missing_length(file: BinaryIO) -> tuple[int, bytes] | None:

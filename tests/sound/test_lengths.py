@@ -186,3 +186,39 @@ def test_damage_in_a_flac_of_unknown_length_is_no_end(tmp_path, monkeypatch, whe
     for sound in sounds(tmp_path / "a.flac", bytes(data)):
         with pytest.raises(audio.UnreadableAudioError):
             load_audio(sound)
+
+
+def without_tag(data: bytes) -> bytes:
+    """An MP3 without its first frame, which counts the others: as a pipe leaves it."""
+    second = next(
+        at
+        for at in range(4, len(data))
+        if data[at : at + 2] == data[:2] and data[at + 3] & 0xC0 == data[3] & 0xC0
+    )
+    assert b"Xing" in data[:second] or b"Info" in data[:second]
+    return data[second:]
+
+
+@pytest.mark.parametrize("mode", ["VARIABLE", "CONSTANT"])
+@pytest.mark.parametrize("tag", [b"", b"ID3\x04\0\0\0\0\x01\x10" + bytes(0x90)])
+def test_an_mp3_that_does_not_count_its_frames_is_read_to_its_end(tmp_path, mode, tag):
+    """Loud noise first, so that its bit rate is no guess of what comes after it."""
+    rate = 16_000
+    noise = 0.3 * np.random.default_rng(0).uniform(-1, 1, rate)
+    tone = 0.1 * np.sin(2 * np.pi * 200 * np.arange(19 * rate) / rate)
+    path = tmp_path / "tagged.mp3"
+    soundfile.write(path, np.concatenate([noise, tone]), rate, format="MP3", bitrate_mode=mode)
+    whole = load_audio(path)
+    for sound in sounds(tmp_path / "a.mp3", tag + without_tag(path.read_bytes())):
+        heard = load_audio(sound)
+        # the tag also tells what the encoder added at either end: up to three frames of 576
+        assert len(whole) <= len(heard) <= len(whole) + 4 * 576
+        assert np.abs(heard[-rate:]).max() == pytest.approx(0.1, rel=0.2)
+
+
+def test_an_aac_that_begins_in_silence_is_not_taken_for_a_long_one(tmp_path, noise, ffmpeg):
+    sound = np.concatenate([np.zeros(3 * SAMPLE_RATE), *[noise] * 20])
+    soundfile.write(tmp_path / "a.wav", sound, SAMPLE_RATE)
+    ffmpeg("-i", tmp_path / "a.wav", "-f", "adts", tmp_path / "a.aac")
+    heard = load_audio(tmp_path / "a.aac")
+    assert abs(len(heard) - len(sound)) <= 3 * 1024  # whole frames, and the encoder's delay
