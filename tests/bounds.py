@@ -10,6 +10,10 @@ or `assert_allclose` as they come: their millionth, or less, is many million suc
 """
 
 import numpy as np
+import scipy.signal
+
+from ser.features import whisper
+from ser.features.mel import mel_filters
 
 FLOAT32 = 2.0**-23  # from 1 to the next number; a rounding errs by half of it
 FLOAT64 = 2.0**-52
@@ -22,6 +26,12 @@ ONE_NETWORK = 1e-5
 
 # Of a probability: features as they are kept (train/clips/store.py) for features as they are.
 KEPT_FEATURES = 1e-3
+
+# Of the detector's probability: a stream, whose steps are run in other batches, for a file.
+STREAM_FOR_FILE = 1e-4
+
+# Of a probability: a graph with 8-bit weights and activations for the float32 model it was made of.
+EIGHT_BITS = 2e-2
 
 # Two figures rounded to five digits, as metrics.json has them: the last digit may be another.
 FIVE_DIGITS = 1.5e-5
@@ -79,6 +89,16 @@ def log_energy(frames, filters, range_db: float, noise: float = 0.0):
     share = 2 * amplitude[:, None] * np.sqrt(filters.sum(axis=1) / energy)
     n_of_sum = (filters != 0).sum(axis=1)
     return share + rounding(n_of_sum + 4)  # and of two squares, their sum or root, the weight
+
+
+def whisper_levels(waveform, expected):
+    """Of Whisper's log-mel, (n_frames, n_mels), which is (log10 of the energy + 4) / 4."""
+    window = scipy.signal.get_window("hann", whisper.N_FFT)
+    frames = windowed(waveform, window, whisper.N_FFT, whisper.HOP_LENGTH, "reflect")
+    filters = mel_filters(whisper.N_FFT, expected.shape[1])
+    of_log = log_energy(frames[: len(expected)], filters, 10 * whisper.RANGE) / np.log(10)
+    of_steps = rounding(2, 4 * expected - 4) + rounding(2, 4 * expected)  # logarithm, sum
+    return (of_log + of_steps) / 4
 
 
 def decibels(log_bound, db):

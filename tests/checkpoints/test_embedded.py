@@ -98,9 +98,6 @@ def test_the_command_line_reproduces_foundings_validation_figures(founding, ravd
     # Where the best two lie so close, another machine may give the other.
     second, first = np.sort(probabilities, axis=1)[:, -2:].T
     may_turn = first - second < 2 * GOLDEN_TOLERANCE
-    print(
-        may_turn.sum(), np.sort(first - second)[:5], metrics.ua(labels, probabilities) - row["ua"]
-    )
     of_ua = (may_turn / np.bincount(labels)[labels]).sum() / len(LABELS) + FIVE_DIGITS
     of_wa = may_turn.mean() + FIVE_DIGITS
     assert metrics.ua(labels, probabilities) == pytest.approx(row["ua"], abs=of_ua)

@@ -59,14 +59,12 @@ def test_the_pitch_of_speech_agrees_with_pyin(speech):
     both = found.voiced & voiced
     assert both.sum() > 50
     error = np.abs(np.log2(found.f0_hz[both] / reference[both]))
-    print(both.sum(), np.median(error), np.mean(error > 0.25))
-    assert np.median(error) < 0.01  # an eighth of a semitone
+    assert np.median(error) < 0.1 / 12  # pYIN's pitches are a tenth of a semitone apart
     assert np.mean(error > 0.25) < 0.05  # a tone of three semitones, or an octave
 
 
 def test_noise_and_silence_are_unvoiced():
     noise = np.random.default_rng(0).standard_normal(SAMPLE_RATE).astype(np.float32)
-    print(track(noise).voiced.mean())
     assert track(noise).voiced.mean() < 0.1
     assert not track(np.zeros(SAMPLE_RATE)).voiced.any()
     assert np.isfinite(track(np.zeros(SAMPLE_RATE)).f0_hz).all()

@@ -3,8 +3,12 @@ import pytest
 from transformers import WhisperFeatureExtractor
 
 from ser.features import FeatureConfig, extract, frame_times_s
-from ser.features.whisper import HOP_LENGTH, N_MELS, POWER_FLOOR, RANGE, whisper_log_mel
+from ser.features.whisper import HOP_LENGTH, N_MELS, POWER_FLOOR, whisper_log_mel
 from ser.sound.windows import hear
+from tests import bounds
+from tests.bounds import assert_within
+
+pytestmark = pytest.mark.numeric
 
 CONFIG = FeatureConfig(kind="whisper", version=2)
 
@@ -13,15 +17,14 @@ def test_log_mel_is_that_of_transformers(speech):
     extractor = WhisperFeatureExtractor(feature_size=N_MELS)
     theirs = extractor(speech, sampling_rate=16_000, padding=False, return_tensors="np")
     expected = theirs["input_features"][0].T
-    # A power is summed up in float32 from 400 products, relative to the loudest bin of its frame:
-    # what lies as far under that as the range allows has the largest error.
-    bound = 400 * np.finfo(np.float32).eps * 10 ** (RANGE / 2) / np.log(10) / 4
-    np.testing.assert_allclose(whisper_log_mel(speech), expected, rtol=0, atol=bound)
+    assert_within(bounds.whisper_levels(speech, expected), whisper_log_mel(speech), expected)
 
 
 def test_silence_is_the_floor():
-    expected = (np.log10(POWER_FLOOR) + 4) / 4
-    np.testing.assert_allclose(whisper_log_mel(np.zeros(1600, np.float32)), expected, rtol=1e-6)
+    level = np.log10(POWER_FLOOR)
+    found = whisper_log_mel(np.zeros(1600, np.float32))
+    expected = np.full(found.shape, (level + 4) / 4)
+    assert_within(bounds.rounding(2, level) / 4, found, expected)  # the floor, its logarithm
 
 
 def test_frames_and_their_times_agree_with_the_samples(speech):

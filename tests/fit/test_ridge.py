@@ -170,6 +170,7 @@ def test_augmented_copies_are_learnt_beside_the_clips(workplace, tmp_path, monke
     assert abs(len(clips[1]) - len(clips[n + 2])) <= 2  # of the same clip, cut alike
 
 
+@pytest.mark.numeric
 def test_many_clips_give_the_same_weights_as_few(monkeypatch):
     """The primal form against the dual one: the same regression, solved the other way round."""
     torch.manual_seed(0)
@@ -179,9 +180,11 @@ def test_many_clips_give_the_same_weights_as_few(monkeypatch):
     monkeypatch.setattr(ridge, "LARGEST_DUAL", 0)
     primal = ridge.ridge(values, labels, shares, groups, 0.5)
     assert primal.unheard is None and dual.unheard is not None
-    # float32 products of 60 terms in two orders, then a solution that the penalty keeps tame
-    torch.testing.assert_close(primal.weight, dual.weight, atol=1e-5, rtol=1e-4)
-    torch.testing.assert_close(primal.bias, dual.bias, atol=1e-5, rtol=1e-4)
+    each = shares / torch.zeros(8).index_add(0, labels, shares)[labels]
+    share = of_solution(values * (each * shares.sum() / 8).sqrt()[:, None], 0.5)
+    assert_within(share * dual.weight.abs().max(), primal.weight, dual.weight)
+    size = dual.weight.abs() @ (each / 8 @ values).abs() + dual.bias.abs()
+    assert_within(share * size, primal.bias, dual.bias)
 
 
 def test_a_corpus_counts_as_its_share_says_however_many_clips_it_has():
@@ -190,4 +193,5 @@ def test_a_corpus_counts_as_its_share_says_however_many_clips_it_has():
 
     clips = [clip("ravdess", n) for n in range(4)] + [clip("cremad", n) for n in range(10)]
     shares = loop.corpus_shares([*clips, clip("emodb", 0)], {"cremad": 0.5})
-    assert shares[:4].sum() == 4 and shares[4:14].sum() == pytest.approx(2) and shares[14] == 1
+    assert shares[:4].sum() == 4 and shares[14] == 1
+    assert_within(bounds.rounding(10, 2.0), shares[4:14].sum(), 2.0)

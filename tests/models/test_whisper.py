@@ -4,7 +4,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -17,6 +16,8 @@ from ser.features.whisper import whisper_log_mel
 from ser.models import registry
 from ser.models.whisper import MAX_STEPS, CutEncoder
 from ser.sound.windows import hear
+from tests import bounds
+from tests.bounds import assert_within
 from train.__main__ import main
 from train.fit.whisper import load_encoder
 
@@ -58,6 +59,7 @@ def ours(theirs):
     return encoder.eval()
 
 
+@pytest.mark.numeric
 @torch.no_grad()
 def test_a_whole_window_has_the_states_that_transformers_gives(theirs, ours):
     mel = torch.randn(1, 3000, BANDS)  # the 30 s that theirs insists on
@@ -66,9 +68,8 @@ def test_a_whole_window_has_the_states_that_transformers_gives(theirs, ours):
         found = ours(mel, torch.ones(1, 3000, dtype=torch.bool))
     expected = theirs(mel.transpose(1, 2), output_hidden_states=True).hidden_states
     for one, other in zip(found, expected[:3], strict=True):
-        # some hundred operations on values of this size, each of float32's precision
-        bound = 100 * np.finfo(np.float32).eps * float(other.abs().max())
-        assert (one - other).abs().max() < bound
+        # some hundred operations on values of this size
+        assert_within(bounds.rounding(100, other.abs().max()), one, other)
 
 
 def test_positions_are_kept_for_the_longest_window(ours):
@@ -107,7 +108,7 @@ def test_attention_stands_where_the_evidence_is():
         output = model(features)
     assert output.logits.argmax() == 4
     assert output.attention[0, 98:122].sum() > 0.95
-    assert output.attention.sum() == pytest.approx(1.0, abs=1e-6)
+    assert_within(bounds.shares(output.attention), output.attention.sum(), 1.0)
 
 
 def test_serving_asks_neither_transformers_nor_the_hub():
@@ -123,6 +124,7 @@ def test_serving_asks_neither_transformers_nor_the_hub():
     assert out.stdout.strip() == "[]", out.stderr
 
 
+@pytest.mark.numeric
 @torch.no_grad()
 def test_the_real_encoder_has_the_states_that_transformers_gives(whisper_tiny, speech):
     config = AutoConfig.from_pretrained(whisper_tiny)
@@ -144,8 +146,7 @@ def test_the_real_encoder_has_the_states_that_transformers_gives(whisper_tiny, s
     found = ours.eval()(mel, torch.ones(mel.shape[:2], dtype=torch.bool))
     for one, other in zip(found, expected, strict=True):
         # as above; the real weights' sums have some ten times as many terms
-        bound = 1000 * np.finfo(np.float32).eps * float(other.abs().max())
-        assert (one - other).abs().max() < bound
+        assert_within(bounds.rounding(1000, other.abs().max()), one, other)
 
 
 def test_a_recipe_learns_from_the_real_encoder_and_becomes_a_graph(

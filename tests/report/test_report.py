@@ -109,4 +109,9 @@ def test_the_front_page_shows_both_on_what_the_best_never_heard(results):
 def test_aims_stand_beside_what_was_reached(results):
     told = part(results, "Beside the aims and the first report")
     (row,) = (r for r in load_ladder(results).best.rows.values() if r["part"] == "test")
-    assert f"Reached: {100 * row['ua']:.1f} % on `emobox-6fold` by `wider`." in told
+    assert f"Reached: {100 * row['ua']:.1f} % on `emobox-6fold` by `wider` (1 seed)." in told
+
+
+def test_a_figure_that_is_not_from_scratch_says_so():
+    assert "openai/whisper-base" in aims._start("whisper_base_corpora")
+    assert aims._start("best") == aims._start("a file somewhere") == ""

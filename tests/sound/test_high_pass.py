@@ -3,13 +3,20 @@ import pytest
 from scipy import signal
 
 from ser.sound.audio import SAMPLE_RATE
-from ser.sound.high_pass import CUTOFF_HZ, ORDER, HighPass, high_pass, impulse_response
+from ser.sound.high_pass import CUTOFF_HZ, N_FFT, ORDER, HighPass, high_pass, impulse_response
+from tests import bounds
+from tests.bounds import assert_within
 
-EPS = np.finfo(np.float32).eps
+pytestmark = pytest.mark.numeric
 
 
 def tone(hz: float, seconds: float = 2.0) -> np.ndarray:
     return np.sin(2 * np.pi * hz * np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE)
+
+
+def of_filter(waveform: np.ndarray) -> float:
+    """Bound of a filtered sample: of a Fourier transform and back, of samples as loud."""
+    return bounds.rounding(2 * np.log2(N_FFT), np.abs(waveform).max())
 
 
 def test_the_impulse_response_is_scipys_butterworth():
@@ -18,8 +25,8 @@ def test_the_impulse_response_is_scipys_butterworth():
     impulse[0] = 1.0
     expected = signal.sosfilt(sections, impulse)
     # both in float64, whose rounding the recursion carries along for all these samples
-    bound = len(impulse) * np.finfo(np.float64).eps
-    np.testing.assert_allclose(impulse_response(), expected, rtol=0, atol=bound)
+    bound = bounds.rounding(len(impulse), 1.0, bounds.FLOAT64)
+    assert_within(bound, impulse_response(), expected)
 
 
 @pytest.mark.parametrize(
@@ -32,8 +39,10 @@ def test_what_lies_under_a_voice_goes_and_the_voice_stays(hz, least_db, most_db)
 
 
 def test_an_offset_makes_neither_sound_nor_a_thump(speech):
-    # the offset costs the sum that many bits: its rounding is that of the offset, not of the voice
-    np.testing.assert_allclose(high_pass(speech + 0.25), high_pass(speech), atol=8 * EPS)
+    # Each sample is rounded with the offset, and each filtered one is a sum of them.
+    of_samples = bounds.rounding(1, 0.25 + np.abs(speech).max()) * np.abs(impulse_response()).sum()
+    bound = of_samples + of_filter(speech + 0.25)
+    assert_within(bound, high_pass(speech + 0.25), high_pass(speech))
 
 
 @pytest.mark.parametrize("size", [1, 160, 20_000])
@@ -41,7 +50,5 @@ def test_a_stream_hears_what_a_file_holds(speech, size):
     clip = speech[: 5 * size] if size < 160 else speech
     stream = HighPass()
     pieces = [stream.push(clip[start : start + size]) for start in range(0, len(clip), size)]
-    # each sample sums up products of at most 1 in a transform of 2**14 samples, in float32
-    bound = 14 * EPS
-    np.testing.assert_allclose(np.concatenate(pieces), high_pass(clip), rtol=0, atol=bound)
+    assert_within(of_filter(clip), np.concatenate(pieces), high_pass(clip))
     assert len(stream.push(clip[:0])) == 0
