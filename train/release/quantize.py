@@ -5,6 +5,7 @@ quantised as they come, by ONNX Runtime. All weights lie in safetensors shards, 
 reads them: nothing is stored twice.
 """
 
+import json
 import tempfile
 import warnings
 from collections.abc import Sequence
@@ -141,8 +142,6 @@ def _groups(arrays: dict[str, np.ndarray]) -> list[list[str]]:
 
 def _spans(path: Path) -> dict[str, Sequence[int]]:
     """Where in a safetensors file the bytes of each tensor begin and end."""
-    import json
-
     data = path.read_bytes()
     n_header = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + n_header])
