@@ -17,8 +17,6 @@ from ser.sound.audio import SAMPLE_RATE, SilentError, load_audio
 from tests import bounds
 from tests.bounds import ONE_NETWORK, SIX_DIGITS
 
-pytestmark = pytest.mark.numeric
-
 TOLERANCE = 0.01  # of a probability, between forms of one sound in 16 bits or more
 
 
@@ -32,6 +30,7 @@ def answer(pipeline, speech):
     return pipeline.predict((SAMPLE_RATE, speech))
 
 
+@pytest.mark.numeric
 def test_a_prediction_keeps_its_promises(answer, speech):
     assert answer.probabilities.shape == (8,)
     assert answer.probabilities.sum() == pytest.approx(1)
@@ -44,6 +43,7 @@ def test_a_prediction_keeps_its_promises(answer, speech):
     assert answer.emotion.name == LABELS[answer.probabilities.argmax()]
 
 
+@pytest.mark.numeric
 def test_the_json_object(answer):
     values = json.loads(json.dumps(answer.to_dict()))
     assert list(values["probabilities"]) == list(LABELS)
@@ -64,6 +64,7 @@ def test_the_json_object(answer):
     assert values["model"] == {"name": "embedded", "revision": answer.model["revision"]}
 
 
+@pytest.mark.numeric
 def test_stretched_answers_are_averaged_with_the_plain_one(speech):
     def heard(samples, *rates):
         loaded = checkpoint.load(FOUNDING)
@@ -83,11 +84,13 @@ def test_stretched_answers_are_averaged_with_the_plain_one(speech):
     np.testing.assert_array_equal(both.attention, plain.attention)
 
 
+@pytest.mark.numeric
 def test_file_equals_bytes_equals_array(pipeline, answer):
     for source in (GOLDEN_CLIP, str(GOLDEN_CLIP), GOLDEN_CLIP.read_bytes()):
         np.testing.assert_array_equal(pipeline.predict(source).probabilities, answer.probabilities)
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("dtype", ["int16", "int32", "float64"])
 @pytest.mark.parametrize("n_channels", [1, 2])
 def test_any_sample_type_and_stereo_give_the_same_answer(
@@ -100,6 +103,7 @@ def test_any_sample_type_and_stereo_give_the_same_answer(
     np.testing.assert_allclose(found, answer.probabilities, atol=TOLERANCE)
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("rate", [22_050, 44_100, 48_000])
 def test_any_rate_gives_the_same_answer(pipeline, answer, speech, rate):
     import soxr
@@ -109,18 +113,21 @@ def test_any_rate_gives_the_same_answer(pipeline, answer, speech, rate):
     np.testing.assert_allclose(found, answer.probabilities, atol=TOLERANCE)
 
 
+@pytest.mark.numeric
 def test_eight_bits_give_the_same_label(pipeline, answer, speech):
     loud = speech / np.abs(speech).max()
     samples = (loud * 127 + 128).round().astype(np.uint8)
     assert pipeline.predict((SAMPLE_RATE, samples)).emotion == answer.emotion
 
 
+@pytest.mark.numeric
 def test_loudness_does_not_decide(pipeline, answer, speech):
     found = pipeline.predict((SAMPLE_RATE, speech * np.float32(10 ** (-30 / 20))))
     # The same sound but for roundings, as between machines.
     np.testing.assert_allclose(found.probabilities, answer.probabilities, atol=GOLDEN_TOLERANCE)
 
 
+@pytest.mark.numeric
 def test_attention_follows_the_speech(pipeline, speech):
     """1 s of faint noise before and after: 80 % of the attention or more stays on the speech."""
     rng = np.random.default_rng(0)
@@ -146,6 +153,7 @@ def test_noise_around_real_recordings_takes_no_attention_and_changes_no_label(pi
             assert answer.emotion == alone.emotion
 
 
+@pytest.mark.numeric
 def test_a_long_recording_is_the_average_of_its_windows_by_length(pipeline, speech):
     pause = np.zeros(SAMPLE_RATE // 2, np.float32)
     long = np.concatenate([speech, pause] * 8)  # 21 s
@@ -189,6 +197,7 @@ def test_refusals_come_through(pipeline):
         pipeline.predict((SAMPLE_RATE, np.zeros(SAMPLE_RATE)))
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize(
     "folder",
     [

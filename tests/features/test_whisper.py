@@ -14,6 +14,7 @@ CONFIG = FeatureConfig(kind="whisper", version=2)
 
 
 def test_log_mel_is_that_of_transformers(speech):
+    speech = speech[8000:]  # begins amid the voice, for what lies before it counts
     extractor = WhisperFeatureExtractor(feature_size=N_MELS)
     theirs = extractor(speech, sampling_rate=16_000, padding=False, return_tensors="np")
     expected = theirs["input_features"][0].T

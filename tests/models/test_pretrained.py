@@ -213,6 +213,7 @@ def test_the_states_are_those_of_transformers_alone(name, clips):
 @pytest.mark.parametrize("n_mels", [80, 128])
 def test_whispers_log_mel_is_that_of_transformers(speech, n_mels):
     extractor = transformers.WhisperFeatureExtractor(feature_size=n_mels)
+    speech = speech[8000:]  # begins amid the voice, for what lies before it counts
     (theirs,) = extractor(speech, sampling_rate=16_000, return_tensors="np").input_features
     filled = np.pad(speech, (0, 480_000 - len(speech)))
     (ours,) = whisper_log_mel(torch.from_numpy(filled)[None], n_mels)

@@ -46,7 +46,6 @@ def graph(folders, tmp_path):
     return tmp_path / "graph"
 
 
-@pytest.mark.numeric
 @pytest.mark.parametrize("seconds", [0.4, 1.0, 2.1])
 def test_the_graph_answers_as_the_model_does_at_every_length(folders, speech, seconds):
     clip = (16_000, speech[: int(seconds * 16_000)])
