@@ -84,8 +84,11 @@ class _Endless:
         return FAR_AWAY if self.is_at_end else self.file.tell()
 
     def read(self, n_bytes: int) -> bytes:
-        """Read as many bytes, or as there are."""
-        return b"" if self.is_at_end else self.file.read(n_bytes)
+        """Read as many bytes, or as there are; at the far end from wherever the file stands.
+
+        A title is looked for there, and nothing at all would count as an error.
+        """
+        return self.file.read(n_bytes)
 
 
 def _is_mp3_without_length(file: BinaryIO) -> bool:
