@@ -2,8 +2,9 @@
 
 Processors add in different orders and with different instructions, so the last bits differ from one
 to the next. A bound here counts the roundings on the way and the size of what was rounded; none is
-what one processor happened to give. Below them stand the contracts: what the project promises of
-its answers, whatever the arithmetic.
+what one processor happened to give. The contracts come first: what the project promises of its
+answers, whatever the arithmetic. Those of one recording on two machines and of committed figures
+made again lie in the code that checks them, `ser.pipeline` and `train.judge.verify`.
 
 What float64 gives in a few steps is compared with an answer worked out by hand by `pytest.approx`
 or `assert_allclose` as they come: their millionth, or less, is many million such roundings.
@@ -20,17 +21,17 @@ FLOAT64 = 2.0**-52
 
 # --- contracts ----------------------------------------------------------------------------------
 
-# Two ways through one network: in a batch or alone, with or without gradients, by layers. Of an
-# attention weight, a probability or a logit (of which a probability moves by half as much at most).
+# Two ways through one network, such as in a batch or alone, with gradients or without. Of a logit,
+# of an attention weight, or of a probability, which moves by half as much as the logits at most.
 ONE_NETWORK = 1e-5
 
-# Of a probability: features as they are kept (train/clips/store.py) for features as they are.
+# Features as train/clips/store.py keeps them, or as they are. Of a probability.
 KEPT_FEATURES = 1e-3
 
-# Of the detector's probability: a stream, whose steps are run in other batches, for a file.
+# A stream or the whole file, whose steps run in other batches. Of the speech detector's answer.
 STREAM_FOR_FILE = 1e-4
 
-# Of a probability: a graph with 8-bit weights and activations for the float32 model it was made of.
+# A graph of 8-bit weights and activations, or the float32 model it was made of. Of a probability.
 EIGHT_BITS = 2e-2
 
 # Two figures rounded to five digits, as metrics.json has them: the last digit may be another.
