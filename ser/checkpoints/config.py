@@ -24,7 +24,7 @@ FOUNDING = EMBEDDED / "founding"  # the project's first model, selectable in the
 GOLDEN_CLIP = Path(__file__).parent.parent / "golden.flac"
 GRAPH_NAME = "model.onnx"
 ENSEMBLE = "ensemble"
-_FILE_NAME = re.compile(r"[\w.-]{1,100}", re.ASCII)
+_FILE_NAME = re.compile(r"\w[\w.-]{0,99}", re.ASCII)
 
 
 class CheckpointError(RuntimeError):
@@ -170,11 +170,6 @@ def file_names(folder: Path) -> list[str]:
     except (OSError, ValueError, RecursionError, AttributeError, TypeError):
         names = []
     return [CONFIG_NAME, *(names or [WEIGHTS_NAME])]
-
-
-def is_complete(folder: Path) -> bool:
-    """Whether all files of the checkpoint in a folder are there."""
-    return all((folder / name).is_file() for name in file_names(folder))
 
 
 def describe_files(folder: Path, names: Sequence[str]) -> dict[str, dict]:
