@@ -7,23 +7,25 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from ser.recordings.labels import captions, tables, tiers
+from ser.recordings.labels.captions import audacity, rttm, subrip, webvtt
+from ser.recordings.labels.tables import audformat, check_parquet, csv, json, parquet
+from ser.recordings.labels.tiers import eaf, textgrid
 from ser.recordings.timeline import Timeline
 from ser.recordings.whole_files import OutputError, check_writable, readable, write_whole
 
 Form = Callable[[Timeline, str, Path], None]
 
 FORMS: dict[str, Form] = {
-    ".audformat.csv": tables.audformat,
-    ".csv": tables.csv,
-    ".json": tables.json,
-    ".parquet": tables.parquet,
-    ".textgrid": tiers.textgrid,
-    ".eaf": tiers.eaf,
-    ".txt": captions.audacity,
-    ".vtt": captions.webvtt,
-    ".srt": captions.subrip,
-    ".rttm": captions.rttm,
+    ".audformat.csv": audformat,
+    ".csv": csv,
+    ".json": json,
+    ".parquet": parquet,
+    ".textgrid": textgrid,
+    ".eaf": eaf,
+    ".txt": audacity,
+    ".vtt": webvtt,
+    ".srt": subrip,
+    ".rttm": rttm,
 }
 NAMES = (".csv", ".json", ".parquet", ".TextGrid", ".txt", ".vtt", ".srt", ".rttm", ".eaf")
 
@@ -42,8 +44,8 @@ def form_of(path: Path) -> Form:
 def check_outputs(paths: list[Path]) -> None:
     """Raise OutputError for the first file that could not be written, before the work starts."""
     for path in paths:
-        if form_of(path) is tables.parquet:
-            tables.check_parquet()
+        if form_of(path) is parquet:
+            check_parquet()
         check_writable(path)
 
 
