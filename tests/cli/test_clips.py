@@ -62,6 +62,17 @@ def test_what_is_no_file_is_said_in_a_sentence(tmp_path):
         assert line.startswith(f"{name}: {sentence}")
 
 
+def test_a_name_that_is_no_utf8(tmp_path):
+    odd = os.path.join(os.fsencode(tmp_path), b"caf\xe9.flac")
+    with open(odd, "wb") as file:
+        file.write(GOLDEN_CLIP.read_bytes())
+    done = run("--json", os.fsdecode(odd), GOLDEN_CLIP)
+    assert done.returncode == 0, done.stderr
+    first, second = (json.loads(line) for line in done.stdout.splitlines())
+    assert first["file"] == f"{tmp_path}/caf\N{REPLACEMENT CHARACTER}.flac"
+    assert first["probabilities"] == second["probabilities"]
+
+
 def test_only_some_emotions():
     done = run("--json", GOLDEN_CLIP, "--emotions", "sad,happy")
     answer = json.loads(done.stdout)
