@@ -3,9 +3,9 @@
 import hashlib
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -15,6 +15,7 @@ from ser.checkpoints.checkpoint import Checkpoint, CheckpointError, softmax
 from ser.features import FeatureConfig, extract, frame_times_s, speech_span
 from ser.labels import EMOTIONS, LABELS, Emotion
 from ser.models.graph import GraphModel
+from ser.restriction import checked, restricted, sentence
 from ser.sound.audio import SAMPLE_RATE, AudioSource, load_audio, peak_db
 from ser.sound.windows import MAX_WINDOW_S, Heard, hear
 
@@ -59,6 +60,18 @@ class Prediction:
         """The most probable of the eight."""
         return EMOTIONS[int(self.probabilities.argmax())]
 
+    def restricted(self, emotions: Iterable[str]) -> "Prediction":
+        """The same answer among some emotions only, which a warning says.
+
+        The others' probability is 0, the rest is rescaled. ValueError for names that are none of
+        the eight, or fewer than two.
+        """
+        chosen = checked(emotions)
+        warnings = [*self.warnings, sentence(chosen)]
+        return replace(
+            self, probabilities=restricted(self.probabilities, chosen), warnings=warnings
+        )
+
     def to_dict(self) -> dict:
         """The JSON object that the command line and the API give."""
         return {
@@ -99,10 +112,17 @@ class EmotionPipeline:
         Recordings over 15 s are cut at their quietest places into windows; each is judged whole,
         and the answers are averaged by length. Raises AudioError for what cannot be judged.
         """
-        timings_ms: dict[str, float] = {}
+        start = time.perf_counter()
+        waveform = load_audio(audio)
+        return self.judge(waveform, 1e3 * (time.perf_counter() - start))
+
+    def judge(self, waveform: np.ndarray, audio_ms: float = 0.0) -> Prediction:
+        """Judge a waveform (n_samples,) float32 at 16 kHz that is checked; see `predict`.
+
+        `audio_ms` is how long it took to read it.
+        """
+        timings_ms = {"audio": audio_ms}
         with _timed(timings_ms, "total"):
-            with _timed(timings_ms, "audio"):
-                waveform = load_audio(audio)
             with _timed(timings_ms, "speech"):
                 heard = hear(waveform, self.config.version)
             with _timed(timings_ms, "features"):
@@ -110,6 +130,7 @@ class EmotionPipeline:
             with _timed(timings_ms, "model"):
                 answers = [self._judge(of_window) for of_window in seen]
             warnings = self._warnings(waveform, heard)
+        timings_ms["total"] += audio_ms
         votes = np.array([window.speech_s for window in heard.windows])
         shares = votes / votes.sum()
         return Prediction(
