@@ -23,6 +23,19 @@ class Answer(NamedTuple):
     distance: np.ndarray | None = None
 
 
+class WindowAnswer(NamedTuple):
+    """Of one window and of it stretched: `logits` (1 + n_stretches, 8) float64.
+
+    `attention` (n_frames,) of sum 1, `residual` (n,) and `distance` of the window as it is; the
+    last two are None where a model has none.
+    """
+
+    logits: np.ndarray
+    attention: np.ndarray
+    residual: np.ndarray | None
+    distance: float | None
+
+
 class GraphModel:
     """A graph that takes `features` (1, n_frames, n_features), with weights in files beside it.
 

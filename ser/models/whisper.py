@@ -153,18 +153,25 @@ class WhisperStatistics(nn.Module):
         """Judge windows that were checked: what becomes a graph, without a mask."""
         states, real = self._states(features, mask)
         heard = _over_time(states, real)
-        logits, embedding = self.head(heard - shift)
+        logits, embedding, residual, distance = self.of_statistics(heard, shift)
         weights = self._evidence(states, real, heard, logits).float()
         n_frames = features.shape[1]
         weights = at_frame_rate(weights[:, :, None], n_frames + 1, FRAMES_A_STEP)[:, :n_frames, 0]
         if mask is not None:
             weights = weights * mask
         attention = weights / weights.sum(dim=1, keepdim=True)
+        return ModelOutput(logits, attention, embedding, residual, distance)
+
+    def of_statistics(
+        self, heard: torch.Tensor, shift: torch.Tensor | float
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
+        """All of a `ModelOutput` but its attention, of statistics (batch, n_statistics)."""
+        logits, embedding = self.head(heard - shift)
         if not self.n_corpora:
-            return ModelOutput(logits, attention, embedding)
-        residual = heard - self.head.norm.running_mean
-        residual = residual - (logits / EXPECTED_TEMPERATURE).softmax(dim=1) @ self.emotions
-        return ModelOutput(logits, attention, embedding, residual, self._distance(heard - shift))
+            return logits, embedding, None, None
+        expected = (logits / EXPECTED_TEMPERATURE).softmax(dim=1) @ self.emotions
+        residual = heard - self.head.norm.running_mean - expected
+        return logits, embedding, residual, self._distance(heard - shift)
 
     def _distance(self, statistics: torch.Tensor) -> torch.Tensor:
         """Mean squared deviation (batch,) from the nearest of the corpora that were learnt."""

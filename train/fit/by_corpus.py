@@ -5,9 +5,10 @@ deviations are those within each, and the model keeps the mean of each, to know 
 from all of them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -30,6 +31,31 @@ class Clips(NamedTuple):
     labels: torch.Tensor
     counts: torch.Tensor
     n_plain: int
+
+
+class Head(NamedTuple):
+    """A fitted head: `weight` (8, n) and `bias` (8,) on statistics of `mean` and `variance` (n,).
+
+    And what the model keeps beside it: the mean of each of the `corpora` (n_corpora, n), and how
+    each of the `emotions` (8, n) lies from them.
+    """
+
+    weight: torch.Tensor
+    bias: torch.Tensor
+    mean: torch.Tensor
+    variance: torch.Tensor
+    corpora: torch.Tensor
+    emotions: torch.Tensor
+
+    @torch.no_grad()
+    def into(self, model: nn.Module) -> nn.Module:
+        """Give it to the model, and the model back."""
+        model.head.norm.running_mean.copy_(self.mean)
+        model.head.norm.running_var.copy_(self.variance)
+        model.head.classify.weight.copy_(LOGIT_SCALE * self.weight)
+        model.head.classify.bias.copy_(LOGIT_SCALE * self.bias)
+        model.know(self.corpora, self.emotions)
+        return model.eval()
 
 
 class _Moments(NamedTuple):
@@ -86,8 +112,8 @@ class Learnt:
                 total[k] += share
         return sums / total.clamp(min=1e-9)[:, None]
 
-    def solve(self, strength: float) -> tuple[torch.Tensor, torch.Tensor]:
-        """Weights (8, n_statistics) and bias (8,) of one-against-all ridge regression.
+    def head(self, strength: float) -> Head:
+        """One-against-all ridge regression, as a head.
 
         Each emotion is learnt from the corpora that have it. `strength` is the penalty beside
         moments that are means over clips.
@@ -105,14 +131,21 @@ class Learnt:
             inner.diagonal()[:n] += strength
             solved = torch.cholesky_solve(wanted[:, classes], torch.linalg.cholesky(inner))
             weight[classes], bias[classes] = solved[:n].T.float(), solved[n].float()
-        return weight, bias
+        return Head(weight, bias, self.mean, self.variance, self.means, self.emotions)
 
-    @torch.no_grad()
-    def into(self, model: nn.Module, strength: float) -> None:
-        """Give the model this head, and what it knows of corpora and emotions."""
-        weight, bias = self.solve(strength)
-        model.head.norm.running_mean.copy_(self.mean)
-        model.head.norm.running_var.copy_(self.variance)
-        model.head.classify.weight.copy_(LOGIT_SCALE * weight)
-        model.head.classify.bias.copy_(LOGIT_SCALE * bias)
-        model.know(self.means, self.emotions)
+
+def grouped(
+    statistics: torch.Tensor,
+    labels: torch.Tensor,
+    counts: torch.Tensor,
+    corpora: Sequence[str],
+    n_plain: int,
+) -> dict[str, Clips]:
+    """The clips of each corpus by themselves; the first `n_plain` are no copies."""
+    names = np.array(corpora)
+    found = {}
+    for name in dict.fromkeys(corpora):
+        rows = torch.from_numpy(np.flatnonzero(names == name))
+        first = int((rows < n_plain).sum())
+        found[name] = Clips(statistics[rows], labels[rows], counts[rows], first)
+    return found

@@ -117,14 +117,13 @@ def _fit_at_once(
     if hasattr(model, "fit_levels"):
         plain = [store.clean[u.stem][0] for u in split.train]
         model.fit_levels([torch.from_numpy(clip).float() for clip in plain])
-    clips, numbers, counts = _to_learn(recipe, split.train, store)
+    clips, numbers, counts = to_learn(recipe, split.train, store)
     labels = trainer.targets.classes[numbers]
     if config.by_corpus:
         statistics = ridge.all_statistics(model, clips)
         corpora = [split.train[n].corpus for n in numbers]
-        known = group(statistics, labels, counts, corpora, len(split.train))
-        by_corpus.Learnt(known, config.corpus_shares).into(model, config.ridge)
-        model.eval()
+        known = by_corpus.grouped(statistics, labels, counts, corpora, len(split.train))
+        by_corpus.Learnt(known, config.corpus_shares).head(config.ridge).into(model)
         with torch.no_grad():
             logits, unheard = model.head(statistics)[0], None
     else:
@@ -151,7 +150,7 @@ def _fit_at_once(
     return Fitted(model, temperature, history, 1, unheard)
 
 
-def _to_learn(
+def to_learn(
     recipe: Recipe, utterances: Sequence[Utterance], store: FeatureStore
 ) -> tuple[list[torch.Tensor], list[int], torch.Tensor]:
     """Features of all clips, then of their copies; whose they are, and how much each counts."""
@@ -168,23 +167,6 @@ def _to_learn(
         of_copies = (1 - recipe.train.clean_share) / n_copies
         counts = torch.cat([counts, torch.full((len(clips) - len(counts),), of_copies)])
     return clips, numbers, counts
-
-
-def group(
-    statistics: torch.Tensor,
-    labels: torch.Tensor,
-    counts: torch.Tensor,
-    corpora: Sequence[str],
-    n_plain: int,
-) -> dict[str, by_corpus.Clips]:
-    """The clips of each corpus by themselves; the first `n_plain` are no copies."""
-    names = np.array(corpora)
-    grouped = {}
-    for name in dict.fromkeys(corpora):
-        rows = torch.from_numpy(np.flatnonzero(names == name))
-        first = int((rows < n_plain).sum())
-        grouped[name] = by_corpus.Clips(statistics[rows], labels[rows], counts[rows], first)
-    return grouped
 
 
 def corpus_shares(utterances: Sequence[Utterance], shares: Mapping[str, float]) -> torch.Tensor:
