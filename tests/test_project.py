@@ -1,5 +1,6 @@
 """The files a Space and a newcomer start from."""
 
+import importlib
 import re
 import subprocess
 import sys
@@ -55,6 +56,13 @@ def test_the_spaces_header_is_complete_and_agrees_with_the_files():
     assert header["python_version"] == "3.11"  # what these tests run on; text, or 3.10 is 3.1
     assert (ROOT / header["app_file"]).is_file()
     assert len(header["short_description"]) <= 60
+
+
+def test_the_command_that_is_installed_is_there():
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    assert scripts == {"ser": "ser.__main__:main"}
+    module, _, name = scripts["ser"].partition(":")
+    assert callable(getattr(importlib.import_module(module), name))
 
 
 def test_training_where_only_the_app_is_installed_is_a_sentence():

@@ -7,6 +7,7 @@ without `-` they come from the microphone. Ctrl-C ends it, and judges what goes 
 import argparse
 import json
 import queue
+import signal
 import sys
 from collections.abc import Iterator
 
@@ -17,6 +18,7 @@ from ser.recordings.stream import Stream, Update
 from ser.sound.errors import AudioError
 
 CHUNK_S = 0.1
+Chunk = tuple[np.ndarray, float]  # samples (n,), and how many seconds wait behind them
 TYPES = {"s16le": np.dtype("<i2"), "f32le": np.dtype("<f4")}
 
 
@@ -40,18 +42,49 @@ def main(arguments: list[str]) -> int:
     stream = Stream(pipeline, options.rate, options.emotions)
     if chunks is None:
         chunks = _standard_input(TYPES[options.format], options.rate)
-    status = DONE
-    try:
-        for samples, waiting_s in chunks:
+    status, stop = DONE, _Stop()
+    with stop:
+        while (chunk := stop.next_of(chunks)) is not None:
             try:
-                _tell(stream.push(samples, waiting_s))
+                _tell(stream.push(*chunk))
             except AudioError as error:
                 note(str(error))
                 status = SOME_FAILED
-    except KeyboardInterrupt:
-        pass
     _tell(stream.finish())
     return status
+
+
+class _Stop:
+    """Ctrl-C and SIGTERM end the waiting for sound at once, and nothing else half done."""
+
+    def __init__(self) -> None:
+        self._is_asked = self._is_waiting = False
+
+    def __enter__(self) -> "_Stop":
+        self._before = {
+            kind: signal.signal(kind, self._ask) for kind in (signal.SIGINT, signal.SIGTERM)
+        }
+        return self
+
+    def __exit__(self, *_) -> None:
+        for kind, handler in self._before.items():
+            signal.signal(kind, handler)
+
+    def _ask(self, *_) -> None:
+        if self._is_waiting or self._is_asked:  # or somebody means it
+            raise KeyboardInterrupt
+        self._is_asked = True
+
+    def next_of(self, chunks: Iterator[Chunk]) -> Chunk | None:
+        """Wait for the next chunk; None at the end, and once somebody has asked to stop."""
+        try:
+            self._is_waiting = True
+            return None if self._is_asked else next(chunks, None)
+        except KeyboardInterrupt:
+            self._is_asked = True
+            return None
+        finally:
+            self._is_waiting = False
 
 
 def _tell(updates: list[Update]) -> None:
@@ -59,7 +92,7 @@ def _tell(updates: list[Update]) -> None:
         print(json.dumps(update.to_dict()), flush=True)
 
 
-def _standard_input(kind: np.dtype, rate_hz: int) -> Iterator[tuple[np.ndarray, float]]:
+def _standard_input(kind: np.dtype, rate_hz: int) -> Iterator[Chunk]:
     """Chunks as they come; nothing is late in a pipe, which waits."""
     most = max(1, round(CHUNK_S * rate_hz)) * kind.itemsize
     rest, is_first = b"", True
@@ -84,7 +117,7 @@ def _standard_input(kind: np.dtype, rate_hz: int) -> Iterator[tuple[np.ndarray, 
         note("The last sample was cut off, and left out.")
 
 
-def _microphone(rate_hz: int) -> Iterator[tuple[np.ndarray, float]]:
+def _microphone(rate_hz: int) -> Iterator[Chunk]:
     """Chunks of the default microphone, and how much waits behind each."""
     try:
         import sounddevice
@@ -107,7 +140,7 @@ def _microphone(rate_hz: int) -> Iterator[tuple[np.ndarray, float]]:
     except (sounddevice.PortAudioError, ValueError) as error:
         raise UsageError(f"The microphone cannot be used: {error}.") from error
 
-    def chunks() -> Iterator[tuple[np.ndarray, float]]:
+    def chunks() -> Iterator[Chunk]:
         with device:
             while True:
                 samples = waiting.get()

@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -123,6 +124,39 @@ def test_events_come_while_somebody_speaks(turns):
         assert going.wait(20) == 0
     finally:
         going.kill()
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_what_goes_on_is_judged_when_somebody_stops_it(turns, sign):
+    going = start("live", "-", stdin=subprocess.PIPE)
+    try:
+        going.stdin.write(raw(turns.samples[: 3 * SAMPLE_RATE]))
+        going.stdin.flush()
+        while json.loads(going.stdout.readline())["type"] != "measurement":
+            pass
+        time.sleep(1)  # it waits for more
+        going.send_signal(sign)
+        rest = going.stdout.read().splitlines()
+        assert json.loads(rest[-1])["type"] == "utterance end"
+        assert going.wait(20) == 0 and going.stderr.read() == b""
+    finally:
+        going.kill()
+
+
+def test_endless_silence_stays_as_small_as_it_began():
+    with open("/dev/zero", "rb") as silence:
+        going = start("live", "-", stdin=silence, stdout=subprocess.DEVNULL)
+    try:
+        sizes = []
+        for _ in range(2):
+            time.sleep(4)
+            status = Path(f"/proc/{going.pid}/status").read_text()
+            sizes.append(int(status.split("VmRSS:")[1].split()[0]) / 1024)
+        going.send_signal(signal.SIGTERM)
+        assert going.wait(20) == 0
+    finally:
+        going.kill()
+    assert sizes[1] - sizes[0] < 30  # MB, in which some minutes went by
 
 
 @pytest.mark.parametrize(
