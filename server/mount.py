@@ -1,0 +1,76 @@
+"""One FastAPI app: /health, the examples, and at every other path the page."""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import gradio as gr
+from fastapi import FastAPI, HTTPException
+from fastapi.responses import FileResponse, JSONResponse
+
+from server.health import Health
+from server.limits import CONCURRENT, MAX_FILE_SIZE, MAX_WAITING
+from server.uploads import EXAMPLES_PATH
+
+
+def mount(
+    page: gr.Blocks,
+    health: Health,
+    sounds: Mapping[str, Path],
+    **looks: object,
+) -> FastAPI:
+    """Lay out what is served.
+
+    Parameters
+    ----------
+    page
+        The page, with the endpoints for programs in it.
+    health
+        What /health tells.
+    sounds
+        The examples: name in the address -> file.
+    looks
+        `theme`, `css_paths`, `js` and the like, which `gr.mount_gradio_app` takes.
+
+    Returns
+    -------
+    app
+        For `server.serve.serve`. Gradio's part of it is at `app.state.page`.
+    """
+    app = FastAPI(title="Speech emotion", docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.page = page
+
+    @app.get("/health")
+    def answer_health() -> JSONResponse:  # in a thread: it may wait for the model
+        status, report = health.report(_going_on(page))
+        return JSONResponse(report, status, {"Cache-Control": "no-store"})
+
+    @app.get(EXAMPLES_PATH + "{name}")
+    async def answer_example(name: str) -> FileResponse:
+        if name not in sounds:
+            raise HTTPException(404, "There is no example of this name.")
+        return FileResponse(sounds[name], media_type="audio/flac")
+
+    page.queue(max_size=MAX_WAITING, default_concurrency_limit=CONCURRENT)
+    gr.mount_gradio_app(
+        app,
+        page,
+        path="/",
+        root_path=os.environ.get("GRADIO_ROOT_PATH", ""),  # `launch` reads it, mounting does not
+        max_file_size=MAX_FILE_SIZE,
+        enable_monitoring=False,  # else a page tells everybody what is asked
+        run_history=False,  # else voices stay in the browser
+        ssr_mode=False,  # else it depends on whether node is there
+        show_error=False,  # only sentences of ours reach a visitor, never an exception's text
+        pwa="SPACE_ID" in os.environ,
+        footer_links=["api", "gradio", "settings"],
+        **looks,
+    )
+    # Only `launch` sets these. Until it has launched, Gradio opens any file that a stranger names.
+    page.has_launched = True
+    page.app = page.server_app = app.routes[-1].app
+    return app
+
+
+def _going_on(page: gr.Blocks) -> Callable[[], dict]:
+    return lambda: {"queue": {"waiting": len(page._queue), "most": MAX_WAITING}}
