@@ -10,10 +10,17 @@ from ser.checkpoints.serving import serve as served_model
 from ser.feedback import queue
 from ser.pipeline import EmotionPipeline
 from ser.process import keep_memory, one_thread
+from server.api import add_endpoints
 from server.health import Health
 from server.mount import mount
 from server.serve import address, listen, serve
-from server.uploads import examples, fetch_nothing, folder_of_uploads, run_no_ffprobe
+from server.uploads import (
+    example_address,
+    examples,
+    fetch_nothing,
+    folder_of_uploads,
+    run_no_ffprobe,
+)
 
 
 def main() -> None:
@@ -31,9 +38,12 @@ def main() -> None:
         shared.start()
     founding = EmotionPipeline.from_pretrained(checkpoint.FOUNDING)
     page = build(served.pipeline, served.notice, shared, founding)
-    app = mount(page, Health(served.pipeline), sounds, theme=THEME, css_paths=CSS, js=JS)
     listening = listen()
-    print(f"* Running on local URL:  {address(listening)}", flush=True)
+    here = address(listening)
+    add_endpoints(page, served.pipeline, example=example_address(here, sounds))
+    looks = {"theme": THEME, "css_paths": CSS, "js": JS}
+    app = mount(page, Health(served.pipeline), sounds, here, **looks)
+    print(f"* Running on local URL:  {here}", flush=True)
     serve(app, listening)
 
 

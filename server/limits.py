@@ -6,3 +6,4 @@ CONCURRENT = 2  # predictions at a time, as many as a free Space has cores; each
 STOP_S = 5.0  # after SIGTERM, until what still runs is cut off
 HEALTH_EVERY_S = 60.0  # the model is asked again whether it still gives its golden answer
 HEALTH_PATIENCE_S = 20.0  # with a model that has not answered by then, the app is not well
+MAX_FILES = 50  # in one request

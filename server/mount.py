@@ -17,6 +17,7 @@ def mount(
     page: gr.Blocks,
     health: Health,
     sounds: Mapping[str, Path],
+    here: str | None = None,
     **looks: object,
 ) -> FastAPI:
     """Lay out what is served.
@@ -29,6 +30,8 @@ def mount(
         What /health tells.
     sounds
         The examples: name in the address -> file.
+    here
+        The address of this server as seen from itself, for its Model Context Protocol server.
     looks
         `theme`, `css_paths`, `js` and the like, which `gr.mount_gradio_app` takes.
 
@@ -69,6 +72,10 @@ def mount(
     # Only `launch` sets these. Until it has launched, Gradio opens any file that a stranger names.
     page.has_launched = True
     page.app = page.server_app = app.routes[-1].app
+    if page.mcp_server_obj:
+        page.mcp_server_obj._local_url = here
+    elif page.mcp_error:
+        raise RuntimeError(page.mcp_error)
     return app
 
 

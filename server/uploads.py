@@ -28,6 +28,7 @@ def folder_of_uploads(delete_age_s: float, sweep_every_s: float) -> Path:
     folder = Path(os.environ.get("GRADIO_TEMP_DIR", tempfile.gettempdir())) / "ser-recordings"
     folder.mkdir(parents=True, exist_ok=True)
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
+    gr.mcp.DEFAULT_TEMP_DIR = str(folder)  # it was read when Gradio was imported
     threading.Thread(target=_sweep, args=[folder, delete_age_s, sweep_every_s], daemon=True).start()
     return folder
 
@@ -47,6 +48,12 @@ def _sweep(folder: Path, delete_age_s: float, sweep_every_s: float) -> None:
 def examples(folder: Path) -> dict[str, Path]:
     """The sounds that have an address here, by their name in it."""
     return {path.name: path for path in sorted(folder.glob("*.flac"))}
+
+
+def example_address(here: str, sounds: Mapping[str, Path]) -> str:
+    """Give the address of the first example: on a Space the public one, else as seen from here."""
+    space = os.environ.get("SPACE_HOST")
+    return (f"https://{space}" if space else here) + EXAMPLES_PATH + next(iter(sounds))
 
 
 def fetch_nothing(known: Mapping[str, Path]) -> None:
