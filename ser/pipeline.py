@@ -99,10 +99,17 @@ class EmotionPipeline:
         Recordings over 15 s are cut at their quietest places into windows; each is judged whole,
         and the answers are averaged by length. Raises AudioError for what cannot be judged.
         """
-        timings_ms: dict[str, float] = {}
+        start = time.perf_counter()
+        waveform = load_audio(audio)
+        return self.judge(waveform, 1e3 * (time.perf_counter() - start))
+
+    def judge(self, waveform: np.ndarray, audio_ms: float = 0.0) -> Prediction:
+        """Judge a waveform (n_samples,) float32 at 16 kHz that is checked; see `predict`.
+
+        `audio_ms` is how long it took to read it.
+        """
+        timings_ms = {"audio": audio_ms}
         with _timed(timings_ms, "total"):
-            with _timed(timings_ms, "audio"):
-                waveform = load_audio(audio)
             with _timed(timings_ms, "speech"):
                 heard = hear(waveform, self.config.version)
             with _timed(timings_ms, "features"):
@@ -110,6 +117,7 @@ class EmotionPipeline:
             with _timed(timings_ms, "model"):
                 answers = [self._judge(of_window) for of_window in seen]
             warnings = self._warnings(waveform, heard)
+        timings_ms["total"] += audio_ms
         votes = np.array([window.speech_s for window in heard.windows])
         shares = votes / votes.sum()
         return Prediction(

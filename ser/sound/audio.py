@@ -5,40 +5,33 @@ are decoded block by block and resampled at once, so memory stays bounded by the
 are allowed, whatever the container says.
 """
 
-import io
-import os
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
+from collections.abc import Iterator
 
 import numpy as np
 import soundfile
-import soxr
 
 from ser.sound import decoders
 from ser.sound.errors import (
     AudioError,
     EmptyAudioError,
-    NotFiniteError,
     SilentError,
-    TooLongError,
-    TooManyChannelsError,
     TooShortError,
     UnreadableAudioError,
-    UnsupportedRateError,
+)
+from ser.sound.resampling import SAMPLE_RATE, Resampler
+from ser.sound.sources import (
+    AudioSource,
+    Way,
+    check_finite,
+    check_header,
+    check_not_too_long,
+    ways_to_read,
 )
 
-SAMPLE_RATE = 16_000  # Hz; everything behind this module speaks it
 MAX_DURATION_S = 600.0
 MIN_DURATION_S = 0.3  # this or less holds no syllable to judge
-MAX_CHANNELS = 8
-MIN_RATE_HZ, MAX_RATE_HZ = 4_000, 384_000
 SILENCE_PEAK_DB = -80.0  # dBFS; a quiet voice peaks well above
 CANCELLED = 0.5  # of the power that the loudest channel alone gives the mean; below, it is gone
-HEAD_BYTES = 64  # enough to tell every container apart
-
-AudioSource = str | os.PathLike | bytes | tuple[int, np.ndarray]
 
 __all__ = ["SAMPLE_RATE", "AudioError", "AudioSource", "load_audio", "peak_db"]
 
@@ -63,15 +56,12 @@ def load_audio(source: AudioSource) -> np.ndarray:
     AudioError
         One subclass for each reason to refuse; FileNotFoundError for a path that is not there.
     """
-    if isinstance(source, tuple):
-        return _load_array(*source)
-    if isinstance(source, bytes | bytearray | memoryview):
-        return _load_bytes(bytes(source))
-    if isinstance(source, str | os.PathLike):
-        return _load_path(Path(source))
-    raise UnreadableAudioError(
-        f"Expected a path, bytes or (rate, samples), not {type(source).__name__}."
-    )
+    for way in ways_to_read(source, MAX_DURATION_S):
+        try:
+            return _read(way)
+        except soundfile.LibsndfileError:  # another decoder may read it
+            continue
+    raise UnreadableAudioError(decoders.DAMAGED)
 
 
 def peak_db(waveform: np.ndarray) -> float:
@@ -80,120 +70,11 @@ def peak_db(waveform: np.ndarray) -> float:
     return 20 * np.log10(peak) if peak > 0 else -np.inf
 
 
-# --- the four ways in -----------------------------------------------------------------------
-
-
-def _load_array(rate_hz: int, samples: np.ndarray) -> np.ndarray:
-    samples = np.asarray(samples)
-    if samples.ndim not in (1, 2):
-        raise UnreadableAudioError(
-            f"Samples of shape {samples.shape}: expected (n,) or (n, n_channels)."
-        )
-    if samples.ndim == 1:
-        samples = samples[:, None]
-    if samples.dtype.kind not in "iuf":
-        raise UnreadableAudioError(f"Samples of type {samples.dtype}: expected floats or integers.")
-
-    def open_array() -> AbstractContextManager[decoders.Stream]:
-        starts = range(0, len(samples), decoders.BLOCK_FRAMES)
-        blocks = (_to_float(samples[start : start + decoders.BLOCK_FRAMES]) for start in starts)
-        return nullcontext(decoders.Stream(rate_hz, samples.shape[1], len(samples), blocks))
-
-    return _read(open_array)
-
-
-def _load_bytes(data: bytes) -> np.ndarray:
-    reads_directly, demuxer = _sniff(data[:HEAD_BYTES])
-    if reads_directly:
-        try:
-            return _read(lambda: decoders.open_directly(io.BytesIO(data)))
-        except soundfile.LibsndfileError as error:
-            _check_ffmpeg_may_help(error)
-    with tempfile.NamedTemporaryFile(prefix="ser-") as file:  # a pipe cannot be seeked, MP4 must
-        file.write(data)
-        file.flush()
-        return _load_with_ffmpeg(Path(file.name), demuxer)
-
-
-def _load_path(path: Path) -> np.ndarray:
-    if not path.exists():
-        raise FileNotFoundError(f"There is no file {path}.")
-    if not path.is_file():
-        raise UnreadableAudioError("This is a folder, not a sound file.")
-    try:
-        with path.open("rb") as file:
-            head = file.read(HEAD_BYTES)
-    except OSError as error:
-        raise UnreadableAudioError(f"The file cannot be opened: {error.strerror}.") from error
-    reads_directly, demuxer = _sniff(head)
-    if reads_directly:
-        try:
-            return _read(lambda: decoders.open_directly(path))
-        except soundfile.LibsndfileError as error:
-            _check_ffmpeg_may_help(error)
-    return _load_with_ffmpeg(path, demuxer)
-
-
-def _sniff(head: bytes) -> tuple[bool, str]:
-    if not head:
-        raise EmptyAudioError("The file is empty: please record or choose another one.")
-    return decoders.sniff(head)
-
-
-def _check_ffmpeg_may_help(error: soundfile.LibsndfileError) -> None:
-    """Leave what libsndfile cannot read to ffmpeg; without it nobody knows what is wrong."""
-    if missing := decoders.missing_program():
-        raise UnreadableAudioError(
-            f"The file could not be read without {missing}, which is not installed here: please "
-            "export it anew, best as WAV."
-        ) from error
-
-
-def _load_with_ffmpeg(path: Path, demuxer: str) -> np.ndarray:
-    if missing := decoders.missing_program():
-        raise UnreadableAudioError(
-            f"This kind of file needs {missing}, which is not installed here: please send WAV, "
-            "FLAC, OGG or MP3."
-        )
-    # One second past the limit is enough to notice that it was passed.
-    return _read(lambda: decoders.open_with_ffmpeg(path, demuxer, max_s=MAX_DURATION_S + 1))
-
-
-# --- what a header and a block may hold -------------------------------------------------------
-
-
-def _check_header(n_frames: int | None, rate_hz: int, n_channels: int) -> None:
-    """Refuse what the header alone forbids; `n_frames` is None where the container does not say."""
-    if n_channels > MAX_CHANNELS:
-        raise TooManyChannelsError(
-            f"{n_channels} channels: please send at most {MAX_CHANNELS}, best a mono recording."
-        )
-    if not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
-        raise UnsupportedRateError(
-            f"A sample rate of {rate_hz} Hz cannot be used: "
-            f"please send between {MIN_RATE_HZ} and {MAX_RATE_HZ} Hz."
-        )
-    if n_channels < 1 or n_frames == 0:
-        raise EmptyAudioError("There is no sound in it: please record or choose another one.")
-    if n_frames is not None:
-        _check_not_too_long(n_frames / rate_hz)
-
-
-def _check_not_too_long(duration_s: float) -> None:
-    if duration_s > MAX_DURATION_S:
-        raise TooLongError(
-            f"Longer than {MAX_DURATION_S / 60:.0f} minutes: please send a shorter part."
-        )
-
-
-# --- from channels to one waveform ------------------------------------------------------------
-
-
-def _read(open_stream: Callable[[], AbstractContextManager[decoders.Stream]]) -> np.ndarray:
+def _read(open_stream: Way) -> np.ndarray:
     """Read the channels' mean; where they cancel, open the stream again for the loudest."""
     mix = _Mix()
     with open_stream() as stream:
-        _check_header(stream.n_frames, stream.rate_hz, stream.n_channels)
+        check_header(stream, MAX_DURATION_S)
         waveform = _collect(mix.mean(stream.blocks), stream.rate_hz)
     if (channel := mix.cancelled_channel()) is not None:
         with open_stream() as stream:
@@ -232,20 +113,14 @@ class _Mix:
 
 def _collect(blocks: Iterator[np.ndarray], rate_hz: int) -> np.ndarray:
     """Blocks of (n,) float32 -> mono at 16 kHz, never holding the original."""
-    resampler = None
-    if rate_hz != SAMPLE_RATE:
-        resampler = soxr.ResampleStream(rate_hz, SAMPLE_RATE, 1, dtype="float32", quality="HQ")
+    resampler = Resampler(rate_hz)
     pieces, n_frames = [], 0
     for mono in blocks:
         n_frames += len(mono)
-        _check_not_too_long(n_frames / rate_hz)
-        if not np.isfinite(mono).all():
-            raise NotFiniteError(
-                "It holds samples that are not numbers: the file is damaged, please export it anew."
-            )
-        pieces.append(resampler.resample_chunk(mono) if resampler else mono)
-    if resampler:
-        pieces.append(resampler.resample_chunk(np.zeros(0, np.float32), last=True))
+        check_not_too_long(n_frames / rate_hz, MAX_DURATION_S)
+        check_finite(mono)
+        pieces.append(resampler.push(mono))
+    pieces.append(resampler.finish())
     if n_frames == 0:
         raise EmptyAudioError("There is no sound in it: please record or choose another one.")
     if n_frames / rate_hz <= MIN_DURATION_S:
@@ -253,12 +128,3 @@ def _collect(blocks: Iterator[np.ndarray], rate_hz: int) -> np.ndarray:
             f"{n_frames / rate_hz:.2f} s is too short: please speak for at least a second."
         )
     return np.concatenate(pieces)
-
-
-def _to_float(samples: np.ndarray) -> np.ndarray:
-    kind = samples.dtype
-    if kind.kind == "f":
-        return samples.astype(np.float32)
-    full_scale = 2.0 ** (8 * kind.itemsize - 1)
-    offset = full_scale if kind.kind == "u" else 0.0  # unsigned PCM is centred on half its range
-    return ((samples.astype(np.float64) - offset) / full_scale).astype(np.float32)

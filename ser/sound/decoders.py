@@ -9,6 +9,7 @@ import json
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from ser.sound.lengths import length_told
 
 BLOCK_FRAMES = 65_536  # decoded at a time
 UNKNOWN_FRAMES = 2**36  # nothing is that long: more is a way to say that nobody knows
-FFMPEG_TIMEOUT_S = 60.0
+FFMPEG_TIMEOUT_S = 60.0  # for ten minutes of sound
 DAMAGED = "The file cannot be decoded: it is damaged or not a sound file. Please export it anew."
 
 
@@ -114,7 +115,8 @@ def open_with_ffmpeg(path: Path, demuxer: str, max_s: float) -> Iterator[Stream]
     if demuxer == "aac":  # which does not tell: ffprobe guesses from the first bit rate
         duration_s = None
     n_frames = None if duration_s is None else round(duration_s * rate_hz)
-    with _Child(command) as child:
+    timeout_s = FFMPEG_TIMEOUT_S * max(1.0, max_s / 600)
+    with _Child(command, timeout_s) as child:
         yield Stream(rate_hz, n_channels, n_frames, child.float_blocks(n_channels))
 
 
@@ -142,10 +144,11 @@ def _probe(path: Path, demuxer: str) -> tuple[int, int, float | None]:
 
 
 class _Child:
-    """A child process whose output is read until a deadline, and which is dead afterwards."""
+    """A child process for which the reader waits no longer than this, and dead afterwards."""
 
-    def __init__(self, command: list[str]):
+    def __init__(self, command: list[str], timeout_s: float | None = None):
         self.command = command
+        self.timeout_s = self.left_s = FFMPEG_TIMEOUT_S if timeout_s is None else timeout_s
         self.timed_out = False
 
     def __enter__(self) -> "_Child":
@@ -155,12 +158,9 @@ class _Child:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         )
-        self.timer = threading.Timer(FFMPEG_TIMEOUT_S, self._on_deadline)
-        self.timer.start()
         return self
 
     def __exit__(self, *_) -> None:
-        self.timer.cancel()
         self.process.kill()
         self.process.stdout.close()
         self.process.wait()
@@ -169,15 +169,26 @@ class _Child:
         self.timed_out = True
         self.process.kill()
 
+    def _read(self, n_bytes: int) -> bytes:
+        """As many bytes, or those before the end; what the reader does in between is no waiting."""
+        start = time.monotonic()
+        timer = threading.Timer(max(0.0, self.left_s), self._on_deadline)
+        timer.start()
+        try:
+            return self.process.stdout.read(n_bytes)
+        finally:
+            timer.cancel()
+            self.left_s -= time.monotonic() - start
+
     def read_all(self) -> bytes:
-        data = self.process.stdout.read(1 << 20)
+        data = self._read(1 << 20)
         self._check_end()
         return data
 
     def float_blocks(self, n_channels: int) -> Iterator[np.ndarray]:
         """Raw little-endian float32 on standard output -> blocks of (n, n_channels)."""
         n_bytes = BLOCK_FRAMES * n_channels * 4
-        while data := self.process.stdout.read(n_bytes):
+        while data := self._read(n_bytes):
             whole = len(data) - len(data) % (4 * n_channels)
             yield np.frombuffer(data[:whole], "<f4").reshape(-1, n_channels)
         self._check_end()
@@ -186,7 +197,7 @@ class _Child:
         status = self.process.wait()
         if self.timed_out:
             raise UnreadableAudioError(
-                f"Decoding took over {FFMPEG_TIMEOUT_S:.0f} s and was stopped: please send a "
+                f"Decoding took over {self.timeout_s:.0f} s and was stopped: please send a "
                 "shorter recording, or WAV, FLAC, OGG or MP3."
             )
         if status != 0:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from ser.sound import audio, decoders
+from ser.sound import decoders, errors
 from ser.sound.audio import SAMPLE_RATE, load_audio
 from tests import bounds
 from tests.bounds import SIXTEEN_BITS
@@ -93,7 +93,7 @@ def test_channels_that_do_not_cancel_are_averaged(noise, n_channels, phase):
 
 
 def test_opposite_offsets_are_silence():
-    with pytest.raises(audio.SilentError):
+    with pytest.raises(errors.SilentError):
         load_audio((SAMPLE_RATE, np.full((SAMPLE_RATE, 2), [0.5, -0.5])))
 
 
@@ -136,23 +136,23 @@ def test_a_name_that_looks_like_an_option_or_a_protocol(tmp_path, ffmpeg, monkey
 @pytest.mark.parametrize(
     ("source", "error"),
     [
-        ((SAMPLE_RATE, np.zeros(0, np.float32)), audio.EmptyAudioError),
-        (b"", audio.EmptyAudioError),
-        ((SAMPLE_RATE, tone(0.3)), audio.TooShortError),
-        ((SAMPLE_RATE, np.zeros(601 * SAMPLE_RATE, np.int16)), audio.TooLongError),
-        ((SAMPLE_RATE, np.zeros((SAMPLE_RATE, 9), np.float32)), audio.TooManyChannelsError),
-        ((SAMPLE_RATE, np.zeros((2, SAMPLE_RATE), np.float32)), audio.TooManyChannelsError),
-        ((SAMPLE_RATE, np.full(SAMPLE_RATE, np.nan)), audio.NotFiniteError),
-        ((SAMPLE_RATE, np.full(SAMPLE_RATE, np.inf)), audio.NotFiniteError),
-        ((SAMPLE_RATE, np.zeros(SAMPLE_RATE)), audio.SilentError),
-        ((SAMPLE_RATE, tone() * 1e-4), audio.SilentError),
-        ((SAMPLE_RATE, np.full(SAMPLE_RATE, 0.5)), audio.SilentError),
-        ((1000, tone()), audio.UnsupportedRateError),
-        ((SAMPLE_RATE, np.zeros((1, 1, 1))), audio.UnreadableAudioError),
-        ((SAMPLE_RATE, np.array(["a"] * 9000)), audio.UnreadableAudioError),
-        (b"these are words, not sound" * 9, audio.UnreadableAudioError),
-        (b"RIFF\x00\x00\x00\x00WAVEfmt nonsense", audio.UnreadableAudioError),
-        (3.5, audio.UnreadableAudioError),
+        ((SAMPLE_RATE, np.zeros(0, np.float32)), errors.EmptyAudioError),
+        (b"", errors.EmptyAudioError),
+        ((SAMPLE_RATE, tone(0.3)), errors.TooShortError),
+        ((SAMPLE_RATE, np.zeros(601 * SAMPLE_RATE, np.int16)), errors.TooLongError),
+        ((SAMPLE_RATE, np.zeros((SAMPLE_RATE, 9), np.float32)), errors.TooManyChannelsError),
+        ((SAMPLE_RATE, np.zeros((2, SAMPLE_RATE), np.float32)), errors.TooManyChannelsError),
+        ((SAMPLE_RATE, np.full(SAMPLE_RATE, np.nan)), errors.NotFiniteError),
+        ((SAMPLE_RATE, np.full(SAMPLE_RATE, np.inf)), errors.NotFiniteError),
+        ((SAMPLE_RATE, np.zeros(SAMPLE_RATE)), errors.SilentError),
+        ((SAMPLE_RATE, tone() * 1e-4), errors.SilentError),
+        ((SAMPLE_RATE, np.full(SAMPLE_RATE, 0.5)), errors.SilentError),
+        ((1000, tone()), errors.UnsupportedRateError),
+        ((SAMPLE_RATE, np.zeros((1, 1, 1))), errors.UnreadableAudioError),
+        ((SAMPLE_RATE, np.array(["a"] * 9000)), errors.UnreadableAudioError),
+        (b"these are words, not sound" * 9, errors.UnreadableAudioError),
+        (b"RIFF\x00\x00\x00\x00WAVEfmt nonsense", errors.UnreadableAudioError),
+        (3.5, errors.UnreadableAudioError),
     ],
 )
 def test_what_cannot_be_judged_is_refused_by_its_own_error(source, error):
@@ -169,7 +169,7 @@ def test_a_quiet_voice_is_not_silence():
 def test_paths_that_are_no_files(tmp_path):
     with pytest.raises(FileNotFoundError):
         load_audio(tmp_path / "missing.wav")
-    with pytest.raises(audio.UnreadableAudioError):
+    with pytest.raises(errors.UnreadableAudioError):
         load_audio(tmp_path)
 
 
@@ -179,14 +179,14 @@ def test_a_file_cut_in_half_is_refused_or_read_as_far_as_it_goes(tmp_path, ffmpe
     soundfile.write(source, tone(4.0), SAMPLE_RATE)
     ffmpeg("-i", source, path)
     data = path.read_bytes()
-    with contextlib.suppress(audio.UnreadableAudioError, audio.EmptyAudioError):
+    with contextlib.suppress(errors.UnreadableAudioError, errors.EmptyAudioError):
         assert len(load_audio(data[: len(data) // 2])) < 4 * SAMPLE_RATE
 
 
 def test_a_webm_that_claims_no_length_is_cut_at_ten_minutes(tmp_path, ffmpeg):
     path = tmp_path / "a.webm"
     ffmpeg("-f", "lavfi", "-i", "sine=440:d=620", "-f", "webm", "-b:a", "16k", "-live", "1", path)
-    with pytest.raises(audio.TooLongError):
+    with pytest.raises(errors.TooLongError):
         load_audio(path)
 
 
@@ -200,7 +200,7 @@ def test_ffmpeg_is_killed_at_its_deadline(tmp_path, ffmpeg, monkeypatch):
     monkeypatch.setenv("PATH", str(fake.parent), prepend=":")
     monkeypatch.setattr(decoders, "FFMPEG_TIMEOUT_S", 0.5)
     start = time.monotonic()
-    with pytest.raises(audio.UnreadableAudioError, match="stopped"):
+    with pytest.raises(errors.UnreadableAudioError, match="stopped"):
         load_audio(path)
     assert time.monotonic() - start < 5
     assert subprocess.run(["pgrep", "-f", "sleep 321"], capture_output=True).returncode == 1
@@ -234,7 +234,7 @@ def test_without_ffmpeg_the_sentence_says_so(tmp_path, monkeypatch, what, missin
     path = tmp_path / "sound"
     path.write_bytes(data)
     for sound in (path, data):
-        with pytest.raises(audio.UnreadableAudioError, match=sentence.format(missing)) as told:
+        with pytest.raises(errors.UnreadableAudioError, match=sentence.format(missing)) as told:
             load_audio(sound)
         assert "damaged" not in str(told.value)
         assert "M4A" not in str(told.value)  # nor is advised what cannot be read here
@@ -242,7 +242,7 @@ def test_without_ffmpeg_the_sentence_says_so(tmp_path, monkeypatch, what, missin
 
 def test_what_is_no_sound_is_not_put_down_to_a_missing_ffmpeg(monkeypatch):
     monkeypatch.setenv("PATH", "/nonexistent")
-    with pytest.raises(audio.UnreadableAudioError, match="not a sound file") as told:
+    with pytest.raises(errors.UnreadableAudioError, match="not a sound file") as told:
         load_audio(b"these are words, not sound" * 9)
     assert "ffmpeg" not in str(told.value) and "M4A" not in str(told.value)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from ser.sound import audio
+from ser.sound import errors
 from ser.sound.audio import SAMPLE_RATE, load_audio
 from ser.sound.decoders import BLOCK_FRAMES
 
@@ -144,7 +144,7 @@ def test_a_wav_without_sound_is_empty(tmp_path, noise, behind):
     start = data.index(b"data") + 8
     struct.pack_into("<I", data, start - 4, 0)
     for sound in sounds(tmp_path / "a.wav", bytes(data[:start] + behind * 50)):
-        with pytest.raises(audio.EmptyAudioError):
+        with pytest.raises(errors.EmptyAudioError):
             load_audio(sound)
 
 
@@ -157,7 +157,7 @@ def test_chunks_behind_a_sound_whose_length_is_told_are_no_sound(tmp_path, noise
 def test_a_header_alone_is_empty(tmp_path):
     for container in ("WAV", "RF64", "AIFF", "AU"):
         for sound in sounds(tmp_path / "a", bytes(encoded(np.zeros(0), container))):
-            with pytest.raises(audio.EmptyAudioError):
+            with pytest.raises(errors.EmptyAudioError):
                 load_audio(sound)
 
 
@@ -167,7 +167,7 @@ def test_a_wav_of_unknown_length_over_ten_minutes_is_refused_before_it_is_read(t
     with path.open("wb") as file:
         file.write(data)
         file.truncate(10**10)  # zeros that take no room
-    with pytest.raises(audio.TooLongError):
+    with pytest.raises(errors.TooLongError):
         load_audio(path)
 
 
@@ -184,7 +184,7 @@ def test_damage_in_a_flac_of_unknown_length_is_no_end(tmp_path, monkeypatch, whe
         del data[-1 if where == "last byte" else half :]
     monkeypatch.setenv("PATH", "/nonexistent")  # ffmpeg would read what is left
     for sound in sounds(tmp_path / "a.flac", bytes(data)):
-        with pytest.raises(audio.UnreadableAudioError):
+        with pytest.raises(errors.UnreadableAudioError):
             load_audio(sound)
 
 

@@ -1,0 +1,1 @@
+"""What people really have: a live voice, an hour, a folder."""
