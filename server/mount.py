@@ -1,4 +1,4 @@
-"""One FastAPI app: /health, the examples, and at every other path the page."""
+"""One FastAPI app: /health, /schema.json, the examples, and at every other path the page."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -8,9 +8,13 @@ import gradio as gr
 from fastapi import FastAPI, HTTPException
 from fastapi.responses import FileResponse, JSONResponse
 
+import ser
 from server.health import Health
 from server.limits import CONCURRENT, MAX_FILE_SIZE, MAX_WAITING
+from server.tools import finish_tools
 from server.uploads import EXAMPLES_PATH
+
+SCHEMA = Path(ser.__file__).parent / "schema.json"
 
 
 def mount(
@@ -54,6 +58,10 @@ def mount(
             raise HTTPException(404, "There is no example of this name.")
         return FileResponse(sounds[name], media_type="audio/flac")
 
+    @app.get("/schema.json")
+    async def answer_schema() -> FileResponse:
+        return FileResponse(SCHEMA, media_type="application/schema+json")
+
     page.queue(max_size=MAX_WAITING, default_concurrency_limit=CONCURRENT)
     gr.mount_gradio_app(
         app,
@@ -72,10 +80,7 @@ def mount(
     # Only `launch` sets these. Until it has launched, Gradio opens any file that a stranger names.
     page.has_launched = True
     page.app = page.server_app = app.routes[-1].app
-    if page.mcp_server_obj:
-        page.mcp_server_obj._local_url = here
-    elif page.mcp_error:
-        raise RuntimeError(page.mcp_error)
+    finish_tools(page, here)
     return app
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ser.checkpoints.checkpoint import GOLDEN_CLIP
 from ser.labels import LABELS
+from tests.schema import check
 
 ROOT = Path(__file__).parent.parent
 
@@ -21,6 +22,12 @@ def test_a_table_for_each_file():
     assert done.returncode == 0, done.stderr
     assert done.stdout.count(str(GOLDEN_CLIP)) == 2
     assert all(done.stdout.count(f"  {label}") == 2 for label in LABELS)
+
+
+def test_json_has_the_documented_form():
+    done = run("--json", GOLDEN_CLIP)
+    assert done.returncode == 0, done.stderr
+    check("prediction", json.loads(done.stdout))
 
 
 def test_a_bad_file_is_named_and_the_others_still_done(tmp_path):
