@@ -12,6 +12,7 @@ from ser.pipeline import EmotionPipeline
 from ser.process import keep_memory, one_thread
 from server.api import add_endpoints
 from server.health import Health
+from server.live import Live
 from server.mount import mount
 from server.serve import address, listen, serve
 from server.uploads import (
@@ -42,7 +43,8 @@ def main() -> None:
     here = address(listening)
     add_endpoints(page, served.pipeline, example=example_address(here, sounds))
     looks = {"theme": THEME, "css_paths": CSS, "js": JS}
-    app = mount(page, Health(served.pipeline), sounds, here, **looks)
+    health, live = Health(served.pipeline), Live(served.pipeline)
+    app = mount(page, health, live, sounds, here, **looks)
     print(f"* Running on local URL:  {here}", flush=True)
     serve(app, listening)
 

@@ -1,16 +1,17 @@
-"""One FastAPI app: /health, /schema.json, the examples, and at every other path the page."""
+"""One FastAPI app: /health, /live, /schema.json, the examples, and at every other path the page."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import gradio as gr
-from fastapi import FastAPI, HTTPException
+from fastapi import FastAPI, HTTPException, WebSocket
 from fastapi.responses import FileResponse, JSONResponse
 
 import ser
 from server.health import Health
 from server.limits import CONCURRENT, MAX_FILE_SIZE, MAX_WAITING
+from server.live import Live
 from server.tools import finish_tools
 from server.uploads import EXAMPLES_PATH
 
@@ -20,6 +21,7 @@ SCHEMA = Path(ser.__file__).parent / "schema.json"
 def mount(
     page: gr.Blocks,
     health: Health,
+    live: Live,
     sounds: Mapping[str, Path],
     here: str | None = None,
     **looks: object,
@@ -32,6 +34,8 @@ def mount(
         The page, with the endpoints for programs in it.
     health
         What /health tells.
+    live
+        The sessions of /live.
     sounds
         The examples: name in the address -> file.
     here
@@ -42,15 +46,25 @@ def mount(
     Returns
     -------
     app
-        For `server.serve.serve`. Gradio's part of it is at `app.state.page`.
+        For `server.serve.serve`, which finds the page and the sessions at `app.state`.
     """
     app = FastAPI(title="Speech emotion", docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.page = page
+    app.state.page, app.state.live = page, live
+
+    def going_on() -> dict:
+        return {
+            "queue": {"waiting": len(page._queue), "most": MAX_WAITING},
+            "live": {"sessions": live.n_sessions, "most": live.limits.n_sessions},
+        }
 
     @app.get("/health")
     def answer_health() -> JSONResponse:  # in a thread: it may wait for the model
-        status, report = health.report(_going_on(page))
+        status, report = health.report(going_on)
         return JSONResponse(report, status, {"Cache-Control": "no-store"})
+
+    @app.websocket("/live")
+    async def talk(socket: WebSocket) -> None:
+        await live.talk(socket)
 
     @app.get(EXAMPLES_PATH + "{name}")
     async def answer_example(name: str) -> FileResponse:
@@ -82,7 +96,3 @@ def mount(
     page.app = page.server_app = app.routes[-1].app
     finish_tools(page, here)
     return app
-
-
-def _going_on(page: gr.Blocks) -> Callable[[], dict]:
-    return lambda: {"queue": {"waiting": len(page._queue), "most": MAX_WAITING}}

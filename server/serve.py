@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import uvicorn
 from fastapi import FastAPI
 
-from server.limits import STOP_S
+from server.limits import FRAME_BYTES, STOP_S
 
 PORT, N_PORTS = 7860, 100  # a Space looks there; elsewhere the next free one is taken
 
@@ -61,12 +61,14 @@ def serve(app: FastAPI, listening: socket.socket) -> None:
     """Answer until SIGTERM or Ctrl+C."""
 
     async def ending() -> None:
-        gradio_app = app.state.page.app
-        gradio_app.stop_event.set()  # pages keep a stream open that ends only with this
+        app.state.page.app.stop_event.set()  # pages keep a stream open that ends only with this
+        await app.state.live.close(STOP_S)
 
     config = uvicorn.Config(
         app,
         log_level="warning",
+        ws="websockets-sansio",
+        ws_max_size=FRAME_BYTES,
         timeout_graceful_shutdown=int(STOP_S),
     )
     with contextlib.suppress(KeyboardInterrupt):

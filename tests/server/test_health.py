@@ -12,6 +12,7 @@ from ser.checkpoints.checkpoint import CheckpointError
 from server.health import BROKEN, SILENT, Health
 from server.limits import MAX_WAITING
 from tests.page.app_server import running_app
+from tests.schema import check
 
 
 class Model:
@@ -82,5 +83,6 @@ def test_the_running_app_is_well():
     with urllib.request.urlopen(f"{running_app().url}/health", timeout=30) as answer:
         said = json.load(answer)
         assert answer.headers["cache-control"] == "no-store"
+    check("health", said)
     assert said["status"] == "ok" and said["queue"] == {"waiting": 0, "most": MAX_WAITING}
     assert said["model"]["revision"] and said["checked_s_ago"] >= 0

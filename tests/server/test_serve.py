@@ -16,6 +16,7 @@ from page.theme import CSS, JS, THEME
 from server import serve
 from server.health import Health
 from server.limits import MAX_FILE_SIZE, STOP_S
+from server.live import Live
 from server.mount import mount
 from server.uploads import examples
 from tests.page.app_server import running_app, start_app
@@ -98,7 +99,9 @@ def test_mounting_keeps_what_launch_would_serve(pipeline):
             theme = answer.read().decode()
     finally:
         page.close(verbose=False)
-    with TestClient(mount(build(pipeline), Health(pipeline), {}, **looks)) as client:
+    with TestClient(
+        mount(build(pipeline), Health(pipeline), Live(pipeline), {}, **looks)
+    ) as client:
         found = client.get("/config").json()
         assert client.get("/theme.css").text == theme
         assert client.get("/monitoring").status_code == 403
