@@ -1,63 +1,44 @@
-"""`python -m ser clip.wav [more ...]`: what each recording seems to express."""
+"""`ser` and `python -m ser`: clips, or one of the commands `timeline`, `live` and `folder`."""
 
-import argparse
-import json
+import os
 import sys
+from importlib import import_module
 
-from ser.checkpoints.checkpoint import CheckpointError
-from ser.labels import EMOTIONS
-from ser.pipeline import EmotionPipeline, Prediction
-from ser.process import keep_memory, one_thread
-from ser.sound.audio import AudioError
-
-BAR_WIDTH = 30  # characters of a probability of 1
+COMMANDS = ("timeline", "live", "folder")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Judge every file; 1 when one of them could not be read, with a line on standard error."""
-    options = _parser().parse_args(arguments)
-    one_thread()
-    keep_memory()
+    """Do what was typed; the exit code, see docs/using.md."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        pipeline = EmotionPipeline.from_pretrained(options.checkpoint)
+        return _run(arguments)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+
+
+def _run(arguments: list[str]) -> int:
+    from ser.checkpoints.checkpoint import CheckpointError
+    from ser.cli import shared
+    from ser.recordings.whole_files import OutputError
+    from ser.sound.audio import AudioError
+
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # an emoji on a console that has none
+    is_command = bool(arguments) and arguments[0] in COMMANDS
+    command = import_module(f"ser.cli.{arguments[0] if is_command else 'clips'}")
+    try:
+        with shared.interruptible():
+            return command.main(arguments[1:] if is_command else arguments)
+    except (shared.UsageError, OutputError, AudioError) as error:
+        shared.note(f"error: {error}")
+        return shared.UNUSABLE
     except CheckpointError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    status = 0
-    for file in options.files:
-        try:
-            prediction = pipeline.predict(file)
-        except (AudioError, OSError) as error:
-            print(f"{file}: {error}", file=sys.stderr)
-            status = 1
-            continue
-        if options.json:
-            print(json.dumps({"file": file, **prediction.to_dict()}), flush=True)
-        else:
-            print(_table(file, prediction), flush=True)
-    return status
-
-
-def _table(file: str, prediction: Prediction) -> str:
-    best = prediction.emotion
-    lines = [
-        f"{file}: {best.emoji} {best.name}, {100 * prediction.probabilities[best.index]:.0f} % "
-        f"({prediction.duration_s:.1f} s, judged in {prediction.timings_ms['total']:.0f} ms)"
-    ]
-    for emotion in EMOTIONS:
-        p = prediction.probabilities[emotion.index]
-        bar = "█" * round(BAR_WIDTH * p)
-        lines.append(f"  {emotion.name:<10}{100 * p:5.1f} %  {bar}".rstrip())
-    lines += [f"  warning: {warning}" for warning in prediction.warnings]
-    return "\n".join(lines)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m ser", description=__doc__)
-    parser.add_argument("files", nargs="+", metavar="CLIP", help="a sound file")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
-    parser.add_argument("--checkpoint", help="a folder or user/repo[@revision]; default: embedded")
-    return parser
+        shared.note(f"error: {error}")
+        return shared.SOME_FAILED
+    except BrokenPipeError:  # whoever read the answers wants no more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return shared.BROKEN_PIPE
 
 
 if __name__ == "__main__":

@@ -3,9 +3,9 @@
 import hashlib
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -15,6 +15,7 @@ from ser.checkpoints.checkpoint import Checkpoint, CheckpointError, softmax
 from ser.features import FeatureConfig, extract, frame_times_s, speech_span
 from ser.labels import EMOTIONS, LABELS, Emotion
 from ser.models.graph import GraphModel
+from ser.restriction import checked, restricted, sentence
 from ser.sound.audio import SAMPLE_RATE, AudioSource, load_audio, peak_db
 from ser.sound.windows import MAX_WINDOW_S, Heard, hear
 
@@ -58,6 +59,18 @@ class Prediction:
     def emotion(self) -> Emotion:
         """The most probable of the eight."""
         return EMOTIONS[int(self.probabilities.argmax())]
+
+    def restricted(self, emotions: Iterable[str]) -> "Prediction":
+        """The same answer among some emotions only, which a warning says.
+
+        The others' probability is 0, the rest is rescaled. ValueError for names that are none of
+        the eight, or fewer than two.
+        """
+        chosen = checked(emotions)
+        warnings = [*self.warnings, sentence(chosen)]
+        return replace(
+            self, probabilities=restricted(self.probabilities, chosen), warnings=warnings
+        )
 
     def to_dict(self) -> dict:
         """The JSON object that the command line and the API give."""

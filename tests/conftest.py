@@ -22,6 +22,7 @@ from ser.sound.audio import SAMPLE_RATE, load_audio
 from ser.sound.decoders import missing_program
 from tests.feedback.feedback_queue import REPO
 from tests.hub.server import Hub
+from tests.recordings.conversations import Joined, joined, trimmed
 from tests.small_runs import untrained_run, work_in
 from train.corpora import CorpusError, load_corpora
 from train.corpora.splits import make_splits
@@ -256,3 +257,22 @@ def prediction(pipeline):
 @pytest.fixture
 def queue(tmp_path):
     return Feedback(FeedbackDataset(REPO), tmp_path / "queue")
+
+
+# --- recordings whose utterances are known --------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def turns(speech) -> Joined:
+    """Four utterances of the synthetic voice, at other speeds, 1.2 s apart: some 15 s."""
+    positions = [np.arange(0, len(speech) - 1, speed) for speed in (1.0, 0.8, 1.2, 0.9)]
+    clips = [np.interp(p, np.arange(len(speech)), speech).astype(np.float32) for p in positions]
+    return joined(clips, [1.2] * 4)
+
+
+@pytest.fixture(scope="session")
+def real_turns(ravdess) -> Joined:
+    """24 utterances of 24 actors, trimmed to their speech, 0.8 to 1.2 s apart."""
+    chosen = [u for number, u in enumerate(ravdess) if number % 61 == 0][:24]
+    clips = [trimmed(load_audio(utterance.path)) for utterance in chosen]
+    return joined(clips, np.linspace(0.8, 1.2, len(clips)))

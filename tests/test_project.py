@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parent.parent
-PINNED = re.compile(r"[A-Za-z0-9_-]+==[\w.]+")
+PINNED = re.compile(r"[A-Za-z0-9_.-]+==[\w.]+")
 
 
 def lines(name: str) -> list[str]:

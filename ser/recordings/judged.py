@@ -1,5 +1,6 @@
 """One utterance -> what it seems to express: the one place where recordings ask the pipeline."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -19,10 +20,14 @@ class Answer(NamedTuple):
     confidence: float
 
 
-def judge(pipeline: EmotionPipeline, samples: np.ndarray) -> Answer:
-    """Judge samples (n,) float32 at 16 kHz as one whole."""
+def judge(
+    pipeline: EmotionPipeline, samples: np.ndarray, emotions: Iterable[str] | None = None
+) -> Answer:
+    """Judge samples (n,) float32 at 16 kHz as one whole, among some emotions or all."""
     lacking = max(0, int(SHORTEST_S * SAMPLE_RATE) - len(samples))
     prediction = pipeline.judge(np.pad(samples, (0, lacking)))
+    if emotions is not None:
+        prediction = prediction.restricted(emotions)
     return Answer(
         label=prediction.emotion.name,
         probabilities=prediction.probabilities,

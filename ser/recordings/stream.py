@@ -5,6 +5,7 @@ judged whole, as `timeline` judges it. Time is counted in samples. Nothing here 
 or on the size of the chunks.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from ser.labels import LABELS
 from ser.pipeline import EmotionPipeline
 from ser.recordings.judged import judge, named
 from ser.recordings.utterances import BLOCK, Utterance, UtteranceCutter
+from ser.restriction import checked
 from ser.sound.errors import NotFiniteError, UnreadableAudioError
 from ser.sound.resampling import SAMPLE_RATE, Resampler
 from ser.sound.sources import check_rate, to_float
@@ -69,12 +71,16 @@ class Update:
 class Stream:
     """One speaker's stream of mono samples at `rate_hz`; a session of any length takes no more.
 
-    Raises UnsupportedRateError for a rate that no recording has.
+    Answers are among `emotions` only, where they are given. Raises UnsupportedRateError for a rate
+    that no recording has, ValueError for emotions that are none.
     """
 
-    def __init__(self, pipeline: EmotionPipeline, rate_hz: int):
+    def __init__(
+        self, pipeline: EmotionPipeline, rate_hz: int, emotions: Iterable[str] | None = None
+    ):
         check_rate(rate_hz)
         self._pipeline, self._rate_hz = pipeline, rate_hz
+        self._emotions = None if emotions is None else checked(emotions)
         self.reset()
 
     def reset(self) -> None:
@@ -160,7 +166,7 @@ class Stream:
             if start_s != self._announced_s:
                 updates.append(self._update(START, start_s, end_s))
             self._announced_s = None
-            answer = judge(self._pipeline, samples)
+            answer = judge(self._pipeline, samples, self._emotions)
             share = speech_s / (end_s - start_s)
             updates.append(self._update(END, start_s, end_s, *answer, speech_share=share))
         return updates
@@ -171,7 +177,7 @@ class Stream:
         if end_s == self._measured_s:
             return []
         self._measured_s = end_s
-        answer = judge(self._pipeline, samples)
+        answer = judge(self._pipeline, samples, self._emotions)
         if self._smoothed is None:
             self._smoothed = answer.probabilities
         self._smoothed = self._smoothed + NEW_SHARE * (answer.probabilities - self._smoothed)

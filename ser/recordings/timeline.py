@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -14,6 +14,7 @@ from ser.recordings.channels import Survey, Voice
 from ser.recordings.judged import Answer, judge, named
 from ser.recordings.reading import Reading
 from ser.recordings.utterances import Utterance, UtteranceCutter
+from ser.restriction import checked, sentence
 from ser.sound.audio import SILENCE_PEAK_DB
 from ser.sound.errors import SilentError
 from ser.sound.resampling import Resampler
@@ -130,15 +131,19 @@ def timeline(
     source: AudioSource,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
+    emotions: Iterable[str] | None = None,
 ) -> Timeline:
     """Find and judge the utterances of a path, the bytes of a file, or `(rate_hz, samples)`.
 
     Read block by block: memory does not grow with the recording. Channels that differ are heard
     each by itself. `progress` is called with the seconds heard and those there are (None where
-    nobody knows); `cancelled` is asked several times a second.
+    nobody knows); `cancelled` is asked several times a second. Answers are among `emotions` only,
+    where they are given.
 
-    Raises AudioError for what cannot be heard, FileNotFoundError, or CancelledError.
+    Raises AudioError for what cannot be heard, FileNotFoundError, CancelledError, or ValueError for
+    emotions that are none.
     """
+    chosen = None if emotions is None else checked(emotions)
 
     def check() -> None:
         if cancelled and cancelled():
@@ -152,7 +157,7 @@ def timeline(
             check()
             survey.push(block)
         voices, warnings = survey.voices()
-    with _Judges(pipeline) as judges:
+    with _Judges(pipeline, chosen) as judges:
         ears = [_Ear(voice, reading.rate_hz, judges) for voice in voices]
         for block in reading.blocks():
             for ear in ears:
@@ -168,6 +173,7 @@ def timeline(
         raise SilentError("It is silent: please check that the microphone is on, and speak up.")
     segments = sorted((s for ear in ears for s in ear.segments()), key=lambda s: s.start_s)
     warnings += reading.warnings() + ([] if segments else [NO_SPEECH])
+    warnings += [sentence(chosen)] if chosen else []
     return Timeline(
         segments=segments,
         duration_s=reading.n_read / reading.rate_hz,
@@ -180,8 +186,9 @@ def timeline(
 class _Judges:
     """As many threads as there are cores, each judging an utterance at a time."""
 
-    def __init__(self, pipeline: EmotionPipeline):
-        self._pipeline, self._n = pipeline, os.cpu_count() or 1
+    def __init__(self, pipeline: EmotionPipeline, emotions: tuple[str, ...] | None):
+        self._pipeline, self._emotions = pipeline, emotions
+        self._n = os.cpu_count() or 1
 
     def __enter__(self) -> "_Judges":
         self._pool, self._pending = ThreadPoolExecutor(self._n), deque()
@@ -191,7 +198,7 @@ class _Judges:
         self._pool.shutdown(cancel_futures=True)
 
     def judge(self, samples: np.ndarray) -> "Future[Answer]":
-        self._pending.append(self._pool.submit(judge, self._pipeline, samples))
+        self._pending.append(self._pool.submit(judge, self._pipeline, samples, self._emotions))
         return self._pending[-1]
 
     def wait(self, check: Callable[[], None], at_most: int | None = None) -> None:

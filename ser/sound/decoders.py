@@ -6,6 +6,7 @@ from the terminal, and is dead when its time is up or the reader is done.
 
 import io
 import json
+import os
 import shutil
 import subprocess
 import threading
@@ -90,9 +91,14 @@ class _SoundFile(soundfile.SoundFile):
 @contextmanager
 def open_directly(file: Path | io.BytesIO) -> Iterator[Stream]:
     """Open with libsndfile; soundfile.LibsndfileError, also between blocks, where it cannot."""
-    with length_told(file) as told, _SoundFile(told) as sound:
+    with length_told(file) as told, _SoundFile(_named(told)) as sound:
         n_frames = sound.frames if sound.frames < UNKNOWN_FRAMES else None
         yield Stream(sound.samplerate, sound.channels, n_frames, _soundfile_blocks(sound))
+
+
+def _named(file):
+    """What is opened; a path in bytes, because soundfile takes every name for UTF-8."""
+    return os.fsencode(file) if isinstance(file, Path) else file
 
 
 def _soundfile_blocks(sound: _SoundFile) -> Iterator[np.ndarray]:

@@ -121,8 +121,10 @@ def _ways_of_bytes(data: bytes, max_s: float) -> Iterator[Way]:
 def _ways_of_path(path: Path, max_s: float) -> Iterator[Way]:
     if not path.exists():
         raise FileNotFoundError(f"There is no file {path}.")
-    if not path.is_file():
+    if path.is_dir():
         raise UnreadableAudioError("This is a folder, not a sound file.")
+    if not path.is_file():
+        raise UnreadableAudioError("This is a pipe or a device: please save its sound as a file.")
     try:
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)

@@ -5,7 +5,7 @@ from ser.recordings import utterances
 from ser.recordings.utterances import BLOCK, LONGEST_S, UtteranceCutter
 from ser.sound.audio import SAMPLE_RATE
 from ser.sound.speech import STEP_S
-from tests.recordings.conftest import joined
+from tests.recordings.conversations import joined
 
 
 def cut(samples, size=BLOCK):

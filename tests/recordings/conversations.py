@@ -3,9 +3,8 @@
 from typing import NamedTuple
 
 import numpy as np
-import pytest
 
-from ser.sound.audio import SAMPLE_RATE, load_audio
+from ser.sound.audio import SAMPLE_RATE
 
 ROOM_LEVEL = 1e-4  # RMS of what is between utterances, -80 dBFS
 
@@ -35,23 +34,7 @@ def joined(clips, pauses_s) -> Joined:
     return Joined(np.concatenate([*pieces, room(1.0)]), borders_s, list(clips))
 
 
-@pytest.fixture(scope="session")
-def turns(speech) -> Joined:
-    """Four utterances of the synthetic voice, at other speeds, 1.2 s apart: half a minute."""
-    positions = [np.arange(0, len(speech) - 1, speed) for speed in (1.0, 0.8, 1.2, 0.9)]
-    clips = [np.interp(p, np.arange(len(speech)), speech).astype(np.float32) for p in positions]
-    return joined(clips, [1.2] * 4)
-
-
-@pytest.fixture(scope="session")
-def real_turns(ravdess) -> Joined:
-    """24 utterances of 24 actors, trimmed to their speech, 0.8 to 1.2 s apart."""
-    chosen = [u for number, u in enumerate(ravdess) if number % 61 == 0][:24]
-    clips = [_trimmed(load_audio(utterance.path)) for utterance in chosen]
-    return joined(clips, np.linspace(0.8, 1.2, len(clips)))
-
-
-def _trimmed(waveform: np.ndarray) -> np.ndarray:
+def trimmed(waveform: np.ndarray) -> np.ndarray:
     """From the first to the last moment within 30 dB of the loudest: by loudness alone."""
     steps = waveform[: len(waveform) // 160 * 160].reshape(-1, 160)
     power = (steps.astype(np.float64) ** 2).mean(axis=1)

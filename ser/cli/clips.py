@@ -1,0 +1,103 @@
+"""`ser CLIP ...`: what each recording seems to express."""
+
+import argparse
+import json
+from importlib.metadata import PackageNotFoundError, version
+
+from ser.cli.shared import (
+    DONE,
+    SOME_FAILED,
+    add_options,
+    bar,
+    files_of,
+    load_pipeline,
+    note,
+    reason_of,
+    why_not,
+)
+from ser.labels import EMOTIONS
+from ser.pipeline import Prediction
+from ser.recordings.whole_files import readable
+from ser.sound.audio import AudioError
+
+EPILOG = """commands:
+  ser timeline FILE    a long recording: each utterance with its time
+  ser live -           a stream of raw samples, or the microphone
+  ser folder DIR       many files, one row each
+Each has its own --help."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    made = argparse.ArgumentParser(
+        prog="ser",
+        description=__doc__,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument(
+        "files",
+        nargs="*",
+        metavar="CLIP",
+        help="a sound file, a quoted pattern, or - for one name a line on standard input",
+    )
+    made.add_argument("--json", action="store_true", help="one JSON object a line")
+    made.add_argument("--version", action="store_true", help="the version and the model")
+    add_options(made)
+    return made
+
+
+def main(arguments: list[str]) -> int:
+    """Judge every file; 1 when one of them could not be, with a line on standard error."""
+    made = parser()
+    options = made.parse_intermixed_args(arguments)
+    if not options.files and not options.version:
+        made.error("please name a sound file")
+    pipeline = load_pipeline(options.checkpoint)
+    if options.version:
+        print(
+            f"speech-emotion {_version()}, model {pipeline.checkpoint.name}, "
+            f"revision {pipeline.checkpoint.revision}"
+        )
+        return DONE
+    status = DONE
+    for file in files_of(options.files):
+        name = readable(file)
+        if reason := why_not(file):
+            note(f"{name}: {reason}")
+            status = SOME_FAILED
+            continue
+        try:
+            prediction = pipeline.predict(file)
+        except (AudioError, OSError) as error:
+            note(f"{name}: {reason_of(error)}")
+            status = SOME_FAILED
+            continue
+        if options.emotions:
+            prediction = prediction.restricted(options.emotions)
+        if options.json:
+            print(json.dumps({"file": name, **prediction.to_dict()}), flush=True)
+        else:
+            print(_table(name, prediction, options.quiet), flush=True)
+    return status
+
+
+def _version() -> str:
+    try:
+        return version("speech-emotion")
+    except PackageNotFoundError:  # run from its folder, not installed
+        return "(not installed)"
+
+
+def _table(file: str, prediction: Prediction, is_quiet: bool) -> str:
+    best = prediction.emotion
+    lines = [
+        f"{file}: {best.emoji} {best.name}, {100 * prediction.probabilities[best.index]:.0f} % "
+        f"({prediction.duration_s:.1f} s, judged in {prediction.timings_ms['total']:.0f} ms)"
+    ]
+    for emotion in EMOTIONS:
+        p = prediction.probabilities[emotion.index]
+        lines.append(f"  {emotion.name:<10}{100 * p:5.1f} %  {bar(p)}".rstrip())
+    if not is_quiet:
+        lines += [f"  warning: {warning}" for warning in prediction.warnings]
+    return "\n".join(lines)

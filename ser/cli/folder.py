@@ -1,0 +1,92 @@
+"""`ser folder DIR --out results.csv`: many files, one row each, on all cores.
+
+A run that was stopped or killed goes on where it was when it is started again.
+"""
+
+import argparse
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from ser.cli.progress import Progress
+from ser.cli.shared import (
+    DONE,
+    SOME_FAILED,
+    UsageError,
+    add_options,
+    check_file,
+    files_of,
+    listed,
+    note,
+    output,
+)
+from ser.recordings.folder import SUFFIXES, check_table, sound_files, write_folder
+from ser.recordings.whole_files import readable
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    made = argparse.ArgumentParser(
+        prog="ser folder", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    made.add_argument(
+        "sources",
+        nargs="+",
+        metavar="DIR|PATTERN|LIST",
+        help="a folder with all below it, a quoted pattern, a .txt with one name a line, or - for "
+        "such a list on standard input",
+    )
+    made.add_argument(
+        "--out", required=True, type=output, metavar="X", help="a .csv or .parquet to write"
+    )
+    made.add_argument("--workers", type=int, metavar="N", help="processes; default: one a core")
+    add_options(made)
+    return made
+
+
+def main(arguments: list[str]) -> int:
+    """Write a row for each file; 1 when one of them could not be judged."""
+    options = parser().parse_intermixed_args(arguments)
+    if options.workers is not None and options.workers < 1:
+        raise UsageError("--workers takes 1 or more.")
+    check_table(options.out)
+    try:
+        files = list(dict.fromkeys(_files(options.sources)))
+    except OSError as error:
+        raise UsageError(f"{readable(error.filename)}: {error.strerror}.") from error
+    if not files:
+        raise UsageError(f"There is no sound file in {', '.join(map(readable, options.sources))}.")
+    progress: Progress | None = None
+
+    def tell(n_done: int, n_files: int) -> None:
+        nonlocal progress
+        if progress is None:
+            progress = Progress(options.quiet, n_done)
+            if n_done and not options.quiet:
+                note(f"{n_done} of {n_files} files were done before")
+        text = f"{n_done} of {n_files} files, {progress.rate(n_done):.1f} a second"
+        progress.tell(text, n_done, n_files)
+
+    n_failed = write_folder(
+        files, options.out, options.checkpoint, options.emotions, options.workers, tell
+    )
+    progress.end()
+    if not options.quiet:
+        failed = f", {n_failed} of which could not be judged" if n_failed else ""
+        note(f"written: {options.out}, {len(files)} files{failed}")
+    return SOME_FAILED if n_failed else DONE
+
+
+def _files(sources: list[str]) -> Iterator[str]:
+    for source in sources:
+        if os.path.isdir(source):
+            yield from sound_files(source)
+        elif (
+            source != "-"
+            and os.path.splitext(source)[1].lower() not in SUFFIXES
+            and (os.path.isfile(source))
+        ):
+            yield from listed(Path(source).read_bytes())
+        else:
+            names = list(files_of([source]))
+            yield from names if source == "-" else map(check_file, names)

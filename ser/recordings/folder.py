@@ -1,0 +1,134 @@
+"""Many files -> one row each, on all cores; a run that was killed goes on where it was."""
+
+import csv
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from ser.pipeline import EmotionPipeline
+from ser.recordings.journal import Journal
+from ser.recordings.labels.tables import check_parquet, write_parquet
+from ser.recordings.rows import COLUMNS, Row
+from ser.recordings.whole_files import OutputError, check_writable, write_whole
+from ser.recordings.workers import rows_as_done
+from ser.restriction import checked
+
+SUFFIXES = {
+    *(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".caf", ".au"),
+    *(".m4a", ".mp4", ".mov", ".webm", ".mka", ".mkv", ".3gp", ".amr", ".aac", ".wma"),
+}
+
+Checkpoint = str | os.PathLike | None
+
+
+def sound_files(folder: str | os.PathLike) -> list[str]:
+    """Files below a folder that are called as sounds are, by name; hidden ones are left out.
+
+    Links to folders are not followed. Raises OSError for a folder that cannot be read.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    found = []
+    for place, folders, names in os.walk(os.fspath(folder), onerror=refuse):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found += [
+            os.path.join(place, name)
+            for name in names
+            if not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES
+        ]
+    return sorted(found)
+
+
+def judge_files(
+    files: Iterable[str | os.PathLike],
+    checkpoint: Checkpoint = None,
+    emotions: Iterable[str] | None = None,
+    n_workers: int | None = None,
+) -> Iterator[Row]:
+    """A row for each file, in their order; see `rows.COLUMNS`.
+
+    `n_workers` processes judge them, as many as there are cores if not told. A file that cannot be
+    judged has its reason in `error`. In a script, call it under `if __name__ == "__main__":`, for
+    the processes read that script, too. Raises CheckpointError for a model that cannot be used, and
+    ValueError for emotions that are none.
+    """
+    chosen = None if emotions is None else checked(emotions)
+    EmotionPipeline.from_pretrained(checkpoint)  # where the reason for its refusal can be told
+    names = [os.fspath(file) for file in files]
+    waiting: dict[str, Row] = {}  # done before its turn
+    done = rows_as_done(dict.fromkeys(names), checkpoint, chosen, n_workers)
+    for name in names:
+        while name not in waiting:
+            file, row = next(done)
+            waiting[file] = row
+        yield waiting[name]
+
+
+def write_folder(
+    files: Iterable[str | os.PathLike],
+    path: Path,
+    checkpoint: Checkpoint = None,
+    emotions: Iterable[str] | None = None,
+    n_workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> int:
+    """Judge files and write their rows to `path`, .csv or .parquet; how many have an error.
+
+    One row a file, in the order of `files`, whatever the number of workers; a file that is named
+    twice has one. What is done is kept in a journal beside `path`: called again after it was
+    killed, it judges the rest only. `progress` is called with the files done and those there are.
+    Raises OutputError where `path` cannot be written, and what `judge_files` raises.
+    """
+    chosen = None if emotions is None else checked(emotions)
+    check_table(path)
+    loaded = EmotionPipeline.from_pretrained(checkpoint).checkpoint
+    model = {"name": loaded.name, "revision": loaded.revision}
+    journal = Journal(path, {"model": model, "emotions": chosen and list(chosen)})
+    try:
+        names = list(dict.fromkeys(os.fspath(file) for file in files))
+        missing = [name for name in names if name not in journal.rows]
+        n_done = len(names) - len(missing)
+        if progress:
+            progress(n_done, len(names))
+        if missing:
+            for file, row in rows_as_done(missing, checkpoint, chosen, n_workers):
+                journal.add(file, row)
+                n_done += 1
+                if progress:
+                    progress(n_done, len(names))
+        rows = [journal.rows[name] for name in names]
+        write_whole(path, lambda temporary: _write(rows, path, temporary))
+        journal.remove()
+    except BaseException:
+        journal.close()
+        raise
+    return sum(row["error"] is not None for row in rows)
+
+
+def check_table(path: Path) -> None:
+    """Raise OutputError where rows could not be written to `path`."""
+    if path.suffix.lower() not in (".csv", ".parquet"):
+        raise OutputError(f"{path}: rows are written as .csv or .parquet, by the file's name.")
+    if path.suffix.lower() == ".parquet":
+        check_parquet()
+    check_writable(path)
+
+
+def _write(rows: list[Row], path: Path, temporary: Path) -> None:
+    if path.suffix.lower() == ".parquet":
+        write_parquet({name: [row[name] for row in rows] for name in COLUMNS}, temporary)
+        return
+    with temporary.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for row in rows:
+            writer.writerow([_cell(row[name]) for name in COLUMNS])
+
+
+def _cell(value: object) -> object:
+    """Plain decimals, and an empty cell for what is not there."""
+    if isinstance(value, float):
+        return f"{value:.6f}"
+    return "" if value is None else value

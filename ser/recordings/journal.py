@@ -1,0 +1,91 @@
+"""What a folder run has done so far, beside its output: a line a file, so that it can be killed."""
+
+import fcntl
+import json
+import os
+from pathlib import Path
+
+from ser.recordings.rows import Row
+from ser.recordings.whole_files import OutputError
+
+VERSION = 1
+
+
+def mark(file: str) -> list[int]:
+    """Size and time of a file: another one under the same name is another file."""
+    try:
+        found = os.stat(file)
+    except OSError:
+        return [-1, 0]
+    return [found.st_size, found.st_mtime_ns]
+
+
+class Journal:
+    """The journal of the output `path`, kept under the name `path` + ".journal".
+
+    `run` says what the rows depend on, such as the model. Raises OutputError where a journal lies
+    there that another run writes just now, or that depends on something else.
+    """
+
+    def __init__(self, path: Path, run: dict):
+        self.path = path.with_name(f"{path.name}.journal")
+        self.rows: dict[str, Row] = {}
+        try:
+            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+        except OSError as error:
+            raise OutputError(f"{self.path} cannot be written: {error.strerror}.") from error
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self.close()
+            raise OutputError(f"Another run is writing {path} just now.") from error
+        try:
+            self._read({"version": VERSION, **run})
+        except BaseException:
+            self.close()
+            raise
+
+    def _read(self, run: dict) -> None:
+        data = self.path.read_bytes()
+        whole = data.rfind(b"\n") + 1  # a run that was killed may have written half a line
+        if whole < len(data):
+            os.ftruncate(self._file, whole)
+        lines = data[:whole].splitlines()
+        if not lines:
+            self._write(run)
+            return
+        try:
+            head, *entries = [json.loads(line) for line in lines]
+            found = {file: (row, stamp) for file, stamp, row in entries}
+        except ValueError as error:
+            raise OutputError(f"{self.path} is no journal of a run: please remove it.") from error
+        if head != run:
+            raise OutputError(
+                f"{self.path} belongs to a run with another model or other emotions: please remove "
+                "it to begin anew, or name another output."
+            )
+        for file, (row, stamp) in found.items():
+            if stamp == mark(file):
+                self.rows[file] = row
+
+    def add(self, file: str, row: Row) -> None:
+        """Write down a row; it is there when this returns, whoever kills the process then."""
+        self._write([file, mark(file), row])
+        self.rows[file] = row
+
+    def _write(self, entry) -> None:
+        line = memoryview(json.dumps(entry).encode() + b"\n")
+        try:
+            while line:
+                line = line[os.write(self._file, line) :]
+        except OSError as error:
+            raise OutputError(f"{self.path} cannot be written: {error.strerror}.") from error
+
+    def close(self) -> None:
+        """Let others write it."""
+        os.close(self._file)
+
+    def remove(self) -> None:
+        """Take it away, when the output is there."""
+        self.path.unlink()
+        self.close()

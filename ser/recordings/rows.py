@@ -1,0 +1,80 @@
+"""One file -> one row of a table, in a process of its own; what cannot be judged is a row, too."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterable
+from multiprocessing.connection import wait
+
+from ser.labels import LABELS
+from ser.pipeline import EmotionPipeline, Prediction
+from ser.process import keep_memory, one_thread
+from ser.recordings.whole_files import readable
+from ser.sound.audio import AudioError
+
+COLUMNS = [
+    *("file", "label", "confidence", "duration_s", "speech_share"),
+    *(f"p_{name}" for name in LABELS),
+    *("warnings", "error"),
+]
+DIED = "The process died that judged it: it may need more memory than there is, or be malicious."
+
+Row = dict[str, object]
+
+_pipeline: EmotionPipeline | None = None  # of a worker
+_emotions: tuple[str, ...] | None = None
+
+
+def row_of(file: str, prediction: Prediction) -> Row:
+    """The row of an answer; numbers rounded as the JSON form has them."""
+    answer = prediction.to_dict()
+    return {
+        "file": readable(file),
+        "label": answer["label"],
+        "confidence": round(float(prediction.probabilities.max()), 6),
+        "duration_s": answer["duration_s"],
+        "speech_share": answer["speech_share"],
+        **{f"p_{name}": p for name, p in answer["probabilities"].items()},
+        "warnings": " ".join(answer["warnings"]) or None,
+        "error": None,
+    }
+
+
+def row_of_error(file: str, error: str) -> Row:
+    """The row of a file that could not be judged."""
+    return {**dict.fromkeys(COLUMNS), "file": readable(file), "error": error}
+
+
+def judge_file(pipeline: EmotionPipeline, file: str, emotions: Iterable[str] | None = None) -> Row:
+    """Judge one file among some emotions or all; raises nothing that a file may cause."""
+    try:
+        prediction = pipeline.predict(file)
+    except AudioError as error:
+        return row_of_error(file, str(error))
+    except (OSError, MemoryError) as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        return row_of_error(file, reason)
+    return row_of(file, prediction.restricted(emotions) if emotions else prediction)
+
+
+def start_worker(checkpoint: str | os.PathLike | None, emotions: tuple[str, ...] | None) -> None:
+    """Load the model in a worker, which ends with the process that started it."""
+    global _pipeline, _emotions
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one that started it
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    one_thread()
+    keep_memory()
+    _pipeline, _emotions = EmotionPipeline.from_pretrained(checkpoint), emotions
+
+
+def judge_here(file: str) -> Row:
+    """Judge one file in a worker."""
+    return judge_file(_pipeline, file, _emotions)
+
+
+def _end_with_parent() -> None:
+    """A worker that waits for work does not notice that nobody will send any."""
+    wait([multiprocessing.parent_process().sentinel])
+    os._exit(1)

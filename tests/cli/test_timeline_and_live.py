@@ -1,0 +1,156 @@
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import soundfile
+
+from ser.recordings.timeline import timeline
+from ser.sound.audio import SAMPLE_RATE
+from tests.cli.typed import ROOT, run, start
+
+
+@pytest.fixture(scope="module")
+def talk(turns, tmp_path_factory):
+    path = tmp_path_factory.mktemp("talk") / "talk.wav"
+    soundfile.write(path, turns.samples, SAMPLE_RATE)
+    return path
+
+
+@pytest.fixture(scope="module")
+def found(pipeline, talk):
+    return timeline(pipeline, talk)
+
+
+def test_a_table_and_the_files_that_were_asked_for(talk, found, tmp_path):
+    out = [tmp_path / name for name in ("t.csv", "t.TextGrid", "t.json")]
+    done = run("timeline", talk, *(f"--out={path}" for path in out))
+    assert done.returncode == 0, done.stderr
+    for segment in found.segments:
+        assert f"  {segment.label:<10}" in done.stdout
+    assert "share of the time of speech" in done.stdout
+    assert json.loads(out[2].read_text()) == {"file": str(talk), **found.to_dict()}
+    assert sorted(tmp_path.iterdir()) == sorted(out)
+
+
+def test_json_among_some_emotions(talk):
+    done = run("timeline", "--json", "--quiet", "--emotions=happy,sad", talk)
+    answer = json.loads(done.stdout)
+    assert done.stderr == ""
+    assert {segment["label"] for segment in answer["segments"]} <= {"happy", "sad"}
+    assert any("among happy, sad" in warning for warning in answer["warnings"])
+
+
+BAD = {
+    "empty.wav": (b"", 1, "The file is empty"),
+    "words.wav": (b"only words" * 20, 1, "not a sound file"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_recording_is_a_sentence_and_writes_nothing(tmp_path, name):
+    data, code, sentence = BAD[name]
+    (tmp_path / name).write_bytes(data)
+    done = run("timeline", tmp_path / name, "--out", tmp_path / "t.csv")
+    assert done.returncode == code and sentence in done.stderr
+    assert "Traceback" not in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_what_cannot_be_written_is_said_before_the_work_starts(talk, tmp_path):
+    for arguments, sentence in [
+        ((talk, "--out", tmp_path / "no" / "t.csv"), "There is no folder"),
+        ((talk, "--out", tmp_path / "t.doc"), "by the file's name"),
+        ((tmp_path / "none.wav",), "There is no such file"),
+    ]:
+        done = run("timeline", *arguments)
+        assert done.returncode == 2 and done.stdout == ""
+        assert done.stderr.startswith("error: ") and sentence in done.stderr
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_a_timeline_that_is_stopped_leaves_no_file(turns, tmp_path, sign):
+    path = tmp_path / "hours.wav"
+    soundfile.write(path, np.tile(turns.samples, 60), SAMPLE_RATE)  # half an hour
+    going = start("timeline", path, "--out", tmp_path / "t.csv")
+    try:
+        time.sleep(6)  # the model is loaded, and the work has begun
+        assert going.poll() is None
+        asked = time.monotonic()
+        going.send_signal(sign)
+        _, errors = going.communicate(timeout=20)
+        assert time.monotonic() - asked < 3  # a second, on a machine with nothing else to do
+    finally:
+        going.kill()
+    assert going.returncode == 130 and errors.decode().endswith("stopped\n")
+    assert [p.name for p in tmp_path.iterdir()] == ["hours.wav"]
+
+
+# --- live -----------------------------------------------------------------------------------------
+
+
+def raw(samples) -> bytes:
+    return np.round(samples * 2**15).clip(-(2**15), 2**15 - 1).astype("<i2").tobytes()
+
+
+def test_a_pipe_gives_the_answers_of_the_timeline(turns, pipeline):
+    data = raw(turns.samples)
+    done = run("live", "-", input=data, text=False)
+    assert done.returncode == 0, done.stderr
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    ends = [event for event in events if event["type"] == "utterance end"]
+    samples = np.frombuffer(data, "<i2")
+    expected = timeline(pipeline, (SAMPLE_RATE, samples)).segments
+    assert [(e["start_s"], e["end_s"], e["label"]) for e in ends] == [
+        (round(s.start_s, 4), round(s.end_s, 4), s.label) for s in expected
+    ]
+
+
+def test_events_come_while_somebody_speaks(turns):
+    going = start("live", "-", stdin=subprocess.PIPE)
+    try:
+        going.stdin.write(raw(turns.samples[: 3 * SAMPLE_RATE]))
+        going.stdin.flush()
+        first = json.loads(going.stdout.readline())
+        assert first["type"] == "listening" and first["time_s"] < 1
+        assert going.poll() is None
+        going.stdin.close()
+        rest = [json.loads(line) for line in going.stdout]
+        assert rest[-1]["type"] == "utterance end"
+        assert going.wait(20) == 0
+    finally:
+        going.kill()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "data", "code", "sentence"),
+    [
+        (["-"], b"", 0, ""),
+        (["-"], b"a", 0, "The last sample was cut off"),
+        (["-"], b"abc", 0, "The last sample was cut off"),
+        (["-"], b"RIFF____WAVE", 2, "ffmpeg -i FILE"),
+        (["-", "--rate", "100"], b"", 2, "sample rate of 100 Hz"),
+        (
+            ["-", "--format", "f32le"],
+            np.array([0, np.nan], "<f4").tobytes(),
+            1,
+            "not all numbers",
+        ),
+    ],
+)
+def test_bad_pipes_are_sentences(arguments, data, code, sentence):
+    done = run("live", *arguments, input=data, text=False)
+    assert (done.returncode, done.stdout) == (code, b"")
+    assert sentence in done.stderr.decode() and "Traceback" not in done.stderr.decode()
+
+
+def test_without_sounddevice_the_microphone_is_a_sentence():
+    code = (
+        "import sys; sys.modules['sounddevice'] = None; from ser.__main__ import main; "
+        "sys.exit(main(['live']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2 and "pip install sounddevice" in done.stderr
