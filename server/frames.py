@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from server.limits import RATES_HZ, LiveLimits
-from server.problems import Problem
+from server.problems import Problem, ProblemError, chosen
 
 FORMATS = {"s16le": np.dtype("<i2"), "f32le": np.dtype("<f4")}
 AT_ONCE_S = 0.5  # of waiting sound is handed on together
@@ -26,6 +26,7 @@ class Start:
 
     rate_hz: int
     format: str
+    emotions: tuple[str, ...] | None = None  # to judge among; None: all
 
     @property
     def dtype(self) -> np.dtype:
@@ -58,7 +59,10 @@ def read_start(text: str | None) -> Start | Problem:
         )
     if not isinstance(form, str) or form not in FORMATS:
         return Problem("unsupported_format", f"format has to be one of {', '.join(FORMATS)}.")
-    return Start(rate_hz, form)
+    try:
+        return Start(rate_hz, form, chosen(sent.get("emotions")))
+    except ProblemError as error:
+        return error.problem
 
 
 def command(text: str | None) -> str:

@@ -118,7 +118,7 @@ class _Session:
     async def _converse(self, start: Start) -> None:
         model = self._pipeline.checkpoint
         self._inbox = Inbox(start, self._limits)
-        self._stream = Stream(self._pipeline, start.rate_hz)
+        self._stream = Stream(self._pipeline, start.rate_hz, start.emotions)
         await self._send(
             {
                 "type": "ready",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import gradio as gr
 
+from ser.restriction import checked
 from ser.sound.errors import AudioError
 
 LOG = logging.getLogger(__name__)
@@ -28,6 +29,14 @@ class Problem:
         return gr.Error(self.message, title=self.code, print_exception=False)
 
 
+class ProblemError(Exception):
+    """Carries a problem to where it is told."""
+
+    def __init__(self, problem: Problem):
+        super().__init__(problem.message)
+        self.problem = problem
+
+
 NOTHING_SENT = Problem("nothing_sent", "Please record or choose a sound first.")
 GONE = Problem("gone", "This recording has been deleted by now: please send it again.")
 INTERNAL = Problem(
@@ -35,8 +44,22 @@ INTERNAL = Problem(
 )
 
 
+def chosen(emotions: object) -> tuple[str, ...] | None:
+    """Read a list of emotions to judge among, None for all; raise ProblemError for any other."""
+    if not emotions:
+        return None
+    if not isinstance(emotions, list) or not all(isinstance(name, str) for name in emotions):
+        raise ProblemError(Problem("emotions", 'Emotions are a list, as ["happy", "sad"].'))
+    try:
+        return checked(emotions)
+    except ValueError as error:
+        raise ProblemError(Problem("emotions", str(error))) from error
+
+
 def problem(error: Exception) -> Problem:
     """Say what an exception means to whoever sent the sound; what nobody foresaw is logged."""
+    if isinstance(error, ProblemError):
+        return error.problem
     if isinstance(error, FileNotFoundError):
         return GONE
     if isinstance(error, AudioError):

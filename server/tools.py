@@ -48,14 +48,11 @@ def finish_tools(page: gr.Blocks, here: str | None) -> None:
         return convert(value, [*positions, *at_numbers])
 
     def for_data_uris(*arguments: Any) -> tuple[dict, list]:
-        """Schemas that stand alone; Gradio's for a list refers to a part that it leaves out.
-
-        All our parameters are files or lists of them.
-        """
+        """Schemas that stand alone; Gradio's for a list refers to a part that it leaves out."""
         schema, positions = input_schema(*arguments)
-        for name, parameter in schema["properties"].items():
+        for name in {position[0] for position in positions}:
             a_file = {"type": "string", "description": A_FILE}
-            is_list = parameter["type"] == "array"
+            is_list = schema["properties"][name]["type"] == "array"
             schema["properties"][name] = {"type": "array", "items": a_file} if is_list else a_file
         return schema, positions
 

@@ -41,9 +41,9 @@ def test_the_public_endpoints_and_no_others(client):
     named = endpoints["named_endpoints"]
     parameters = {name: [p["parameter_name"] for p in e["parameters"]] for name, e in named.items()}
     assert parameters == {
-        "/predict": ["clip"],
-        "/timeline": ["clip"],
-        "/predict_files": ["clips"],
+        "/predict": ["clip", "emotions"],
+        "/timeline": ["clip", "emotions"],
+        "/predict_files": ["clips", "emotions"],
     }
     assert not endpoints["unnamed_endpoints"]
 
@@ -84,6 +84,21 @@ def test_nothing_at_all_is_an_error_with_a_code(client, endpoint):
     with pytest.raises(AppError, match="Please record or choose a sound first") as refused:
         client.predict(None, api_name=endpoint)
     assert refused.value.title == "nothing_sent"
+
+
+@pytest.mark.parametrize("endpoint", ["/predict", "/timeline", "/predict_files"])
+def test_among_some_emotions(client, endpoint):
+    sent = [handle_file(CLIP)] if endpoint == "/predict_files" else handle_file(CLIP)
+    answer = client.predict(sent, ["sad", "happy"], api_name=endpoint)
+    told = json.dumps(answer)
+    assert "Judged among happy, sad only" in told and '"angry": 0.0' in told
+    for wrong, sentence in (
+        (["furious", "sad"], "none of the emotions"),
+        (["sad"], "two emotions"),
+    ):
+        with pytest.raises(AppError, match=sentence) as refused:
+            client.predict(sent, wrong, api_name=endpoint)
+        assert refused.value.title == "emotions"
 
 
 def test_too_many_files_are_refused_before_any_is_judged(client):

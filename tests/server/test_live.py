@@ -98,6 +98,14 @@ def test_floats_at_another_rate(server, pipeline):
     same(ends(events), told(pipeline, samples, 3 * RATE_HZ))
 
 
+def test_among_some_emotions(server):
+    start = START | {"emotions": ["happy", "sad"]}
+    events, _ = asyncio.run(say(server, [voice("low-and-slow").tobytes()], start))
+    (end,) = ends(events)
+    assert end["label"] in start["emotions"]
+    assert {name for name, p in end["probabilities"].items() if p} <= set(start["emotions"])
+
+
 def test_what_goes_on_is_judged_at_the_end_and_after_a_reset_time_begins_anew(server, pipeline):
     samples = voice("low-and-slow")[: 2 * RATE_HZ]  # in the middle of its utterance
 
@@ -169,6 +177,8 @@ def test_whoever_sends_nothing_else_is_sent_away(server):
         ({"format": "s16le"}, "unsupported_rate"),
         ({"rate_hz": 16000, "format": "mp3"}, "unsupported_format"),
         ({"rate_hz": 16000, "format": ["s16le"]}, "unsupported_format"),
+        (START | {"emotions": ["happy"]}, "emotions"),
+        (START | {"emotions": "happy,sad"}, "emotions"),
     ],
 )
 def test_a_first_message_that_says_too_little_ends_it(server, start, code):

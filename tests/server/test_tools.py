@@ -8,6 +8,7 @@ import pytest
 from mcp import ClientSession
 from mcp.client.streamable_http import streamable_http_client
 
+from ser.labels import LABELS
 from tests.page.app_server import EXAMPLES, running_app, start_app
 from tests.schema import check
 
@@ -51,14 +52,18 @@ def test_only_the_public_tools_are_listed(app):
     assert {tool.name for tool in tools} == {"predict", "timeline", "predict_files"}
     for tool in tools:
         assert tool.description.endswith(".") and "upload" not in tool.description
-        (parameter,) = tool.inputSchema["properties"].values()
-        assert "data URI" in parameter.get("items", parameter)["description"]
+        sound, emotions = tool.inputSchema["properties"].values()
+        assert "data URI" in sound.get("items", sound)["description"]
+        assert emotions["items"]["enum"] == list(LABELS)
+        assert len(tool.inputSchema["required"]) == 1
         assert "$ref" not in json.dumps(tool.inputSchema)
 
 
 def test_a_clip_a_timeline_and_files_are_answered_in_json(app):
     check("prediction", said(call(app, "predict", {"clip": SOUND})))
     check("timeline", said(call(app, "timeline", {"clip": SOUND})))
+    among = said(call(app, "predict", {"clip": SOUND, "emotions": ["sad", "happy"]}))
+    assert among["label"] in ("sad", "happy")
     bad = "data:audio/wav;base64,AAAA"
     answers = said(call(app, "predict_files", {"clips": [SOUND, bad]}))
     check("predictions", answers)
