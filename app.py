@@ -1,6 +1,7 @@
 """Start: load the model, wire the page and the server to it, and serve."""
 
 import os
+import sys
 
 from page.clip import EXAMPLES, build
 from page.limits import DELETE_AGE_S, SWEEP_EVERY_S
@@ -39,7 +40,10 @@ def main() -> None:
         shared.start()
     founding = EmotionPipeline.from_pretrained(checkpoint.FOUNDING)
     page = build(served.pipeline, served.notice, shared, founding)
-    listening = listen()
+    try:
+        listening = listen()
+    except OSError as error:
+        sys.exit(f"error: {error}")
     here = address(listening)
     add_endpoints(page, served.pipeline, example=example_address(here, sounds))
     looks = {"theme": THEME, "css_paths": CSS, "js": JS}

@@ -12,6 +12,8 @@ from server.limits import FRAME_BYTES, STOP_S
 
 PORT, N_PORTS = 7860, 100  # a Space looks there; elsewhere the next free one is taken
 
+HIGHEST_PORT = 65_535
+
 
 def listen() -> socket.socket:
     """Take the address that GRADIO_SERVER_NAME and GRADIO_SERVER_PORT name, as Gradio does.
@@ -22,8 +24,8 @@ def listen() -> socket.socket:
     name = os.environ.get("GRADIO_SERVER_NAME") or (
         "0.0.0.0" if "SPACE_ID" in os.environ else "127.0.0.1"
     )
-    first = int(os.environ.get("GRADIO_SERVER_PORT") or PORT)
-    last = first + int(os.environ.get("GRADIO_NUM_PORTS") or N_PORTS) - 1
+    first = _number("GRADIO_SERVER_PORT", PORT)
+    last = min(first + _number("GRADIO_NUM_PORTS", N_PORTS) - 1, HIGHEST_PORT)
     host = name.strip("[]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for port in range(first, last + 1):
@@ -33,6 +35,13 @@ def listen() -> socket.socket:
         f"No port from {first} to {last} can be had at {name}: name another one in "
         "GRADIO_SERVER_PORT, or another address in GRADIO_SERVER_NAME."
     )
+
+
+def _number(setting: str, default: int) -> int:
+    text = os.environ.get(setting) or str(default)
+    if not text.isdecimal() or not 0 < int(text) <= HIGHEST_PORT:
+        raise OSError(f"{setting} has to be a whole number from 1 to {HIGHEST_PORT}, not {text!r}.")
+    return int(text)
 
 
 def address(listening: socket.socket) -> str:

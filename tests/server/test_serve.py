@@ -39,6 +39,13 @@ def test_a_taken_port_gives_way_to_the_next_one(no_settings, monkeypatch):
             serve.listen()
 
 
+@pytest.mark.parametrize("port", ["voice", "-1", "0", "65536", "7860.0"])
+def test_a_port_that_is_none_is_a_sentence(no_settings, monkeypatch, port):
+    monkeypatch.setenv("GRADIO_SERVER_PORT", port)
+    with pytest.raises(OSError, match=f"from 1 to 65535, not '{port}'"):
+        serve.listen()
+
+
 @pytest.mark.parametrize(
     ("settings", "host", "opened"),
     [
