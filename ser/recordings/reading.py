@@ -29,7 +29,10 @@ class Reading:
 
     def __init__(self, source: AudioSource):
         self._source = source
-        self.rate_hz, self.n_channels, self.n_frames = self._header()
+        header = self._header()
+        self.rate_hz, self.n_channels = header.rate_hz, header.n_channels
+        self.n_frames = header.n_frames
+        self._n_promised = header.n_promised or header.n_frames
         self.n_read, self.is_damaged = 0, False
 
     @property
@@ -39,12 +42,12 @@ class Reading:
             return self.n_frames / self.rate_hz
         return self.n_read / self.rate_hz if self.n_read else None
 
-    def _header(self) -> tuple[int, int, int | None]:
+    def _header(self) -> Stream:
         for way in ways_to_read(self._source, MAX_DURATION_S):
             try:
                 with way() as stream:
                     check_header(stream, MAX_DURATION_S)
-                    return stream.rate_hz, stream.n_channels, stream.n_frames
+                    return stream
             except soundfile.LibsndfileError:  # another decoder may read it
                 continue
         raise UnreadableAudioError(DAMAGED)
@@ -96,9 +99,9 @@ class Reading:
         read_s = self.n_read / self.rate_hz
         if self.is_damaged:
             return [f"Damaged after {clock(read_s)}: only what comes before was heard."]
-        if self.n_frames is not None and self.n_frames / self.rate_hz - read_s > MISSING_S:
-            promised = clock(self.n_frames / self.rate_hz)
-            return [f"Cut off: {promised} were promised, {clock(read_s)} are there."]
+        promised_s = (self._n_promised or 0) / self.rate_hz
+        if promised_s - read_s > MISSING_S:
+            return [f"Cut off: {clock(promised_s)} were promised, {clock(read_s)} are there."]
         return []
 
 

@@ -20,7 +20,7 @@ import numpy as np
 import soundfile
 
 from ser.sound.errors import UnreadableAudioError
-from ser.sound.lengths import length_told
+from ser.sound.lengths import length_told, share_there
 
 BLOCK_FRAMES = 65_536  # decoded at a time
 UNKNOWN_FRAMES = 2**36  # nothing is that long: more is a way to say that nobody knows
@@ -33,12 +33,14 @@ class Stream:
     """What a header says, and the samples behind it: float32 blocks of (n, n_channels).
 
     `n_frames` is None where the container does not tell its length; it may also lie.
+    `n_promised` is how many there would be had the file not been cut off, where that shows.
     """
 
     rate_hz: int
     n_channels: int
     n_frames: int | None
     blocks: Iterator[np.ndarray]
+    n_promised: int | None = None
 
 
 def sniff(head: bytes) -> tuple[bool, str]:
@@ -91,9 +93,12 @@ class _SoundFile(soundfile.SoundFile):
 @contextmanager
 def open_directly(file: Path | io.BytesIO) -> Iterator[Stream]:
     """Open with libsndfile; soundfile.LibsndfileError, also between blocks, where it cannot."""
+    share = share_there(file)
     with length_told(file) as told, _SoundFile(_named(told)) as sound:
         n_frames = sound.frames if sound.frames < UNKNOWN_FRAMES else None
-        yield Stream(sound.samplerate, sound.channels, n_frames, _soundfile_blocks(sound))
+        n_promised = n_frames and round(n_frames / share)
+        blocks = _soundfile_blocks(sound)
+        yield Stream(sound.samplerate, sound.channels, n_frames, blocks, n_promised)
 
 
 def _named(file):

@@ -91,6 +91,23 @@ class _Endless:
         return self.file.read(n_bytes)
 
 
+def share_there(file: Path | io.BytesIO) -> float:
+    """How much of the sound is there that a header of chunks promises; 1 where it is not cut off.
+
+    A size of 2 GiB or more is no promise: so say pipes that nobody knows.
+    """
+    with file.open("rb") if isinstance(file, Path) else nullcontext(file) as opened:
+        end = opened.seek(0, io.SEEK_END)
+        opened.seek(0)
+        kind = _KINDS.get(opened.read(12)[:4])
+        chunks = islice(_chunks(opened, kind, kind.first, end), MOST_CHUNKS) if kind else ()
+        sizes = [(start, size) for name, start, size in chunks if name == kind.sound]
+        opened.seek(0)
+    start, size = sizes[0] if sizes else (0, 0)
+    is_cut = end - start < size < 2**31
+    return (end - start) / size if is_cut else 1.0
+
+
 def _is_mp3_without_length(file: BinaryIO) -> bool:
     """Whether it is an MP3 whose first frame does not count the others, as that of a pipe's."""
     file.seek(0)
