@@ -30,6 +30,7 @@ bench: $(VENV)/.test  ## speed and memory -> benchmarks/*.json
 	$(BIN)/python -m benchmarks.live
 	$(BIN)/python -m benchmarks.pretrained
 	$(BIN)/python -m benchmarks.hub
+	$(BIN)/python -m benchmarks.recordings
 
 pictures: $(VENV)/.test  ## a picture of the page -> docs/page.png (needs chromium)
 	$(BIN)/python -m docs.make_pictures

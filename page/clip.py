@@ -16,7 +16,8 @@ from page.limits import DELETE_AGE_S, SWEEP_EVERY_S
 from page.sharing import Asked, sharing_panel
 from ser import plots
 from ser.feedback.queue import Feedback
-from ser.pipeline import EmotionPipeline, Prediction
+from ser.pipeline import EmotionPipeline
+from ser.prediction import Prediction
 from ser.sound.audio import AudioError
 
 EXAMPLES = Path(__file__).parent.parent / "examples"

@@ -14,7 +14,7 @@ from gradio.blocks import Block
 
 from ser.feedback.queue import Feedback, FeedbackError
 from ser.labels import EMOTIONS
-from ser.pipeline import Prediction
+from ser.prediction import Prediction
 
 POLL_EVERY_S = 2.0  # only while something is on its way to the Hub
 RIGHT, UNSURE = "right", "unsure"

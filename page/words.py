@@ -6,7 +6,8 @@ from page.limits import DELETE_AFTER_S
 from ser import plots
 from ser.checkpoints.checkpoint import expected_row
 from ser.labels import EMOTIONS
-from ser.pipeline import EmotionPipeline, Prediction
+from ser.pipeline import EmotionPipeline
+from ser.prediction import Prediction
 
 EMPTY = "Please record or choose a sound first."
 GONE = "This recording has been deleted by now: please record or choose it again."

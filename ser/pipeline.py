@@ -5,17 +5,16 @@ import os
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from ser.adaptation import Adaptation, AdaptationError
 from ser.checkpoints import checkpoint
 from ser.checkpoints.checkpoint import Checkpoint, CheckpointError, softmax
 from ser.features import FeatureConfig, extract, frame_times_s, speech_span
-from ser.labels import EMOTIONS, LABELS, Emotion
-from ser.models.graph import GraphModel
-from ser.restriction import checked, restricted, sentence
+from ser.models.graph import GraphModel, WindowAnswer
+from ser.prediction import Prediction
 from ser.sound.audio import SAMPLE_RATE, AudioSource, load_audio, peak_db
 from ser.sound.windows import MAX_WINDOW_S, Heard, hear
 
@@ -32,69 +31,13 @@ NO_SPEECH = "No speech was found: what is loudest was judged."
 SPEECH_SHARE = 0.25  # of the recording; less is "mostly silence"
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """What was heard.
-
-    `probabilities` (8,) in label order, sum 1. `attention` (n_frames,), sum 1: how much each
-    frame counted, at `attention_times_s` of the original recording. `speech_share` of the recording
-    was found to be speech; None where the front-end looks for none. `features` (n_frames,
-    n_features), named by `feature_names`, and `waveform` (n_samples,) at 16 kHz are what the answer
-    was made from.
-    """
-
-    probabilities: np.ndarray
-    attention: np.ndarray
-    attention_times_s: np.ndarray
-    duration_s: float
-    timings_ms: dict[str, float]
-    warnings: list[str]
-    speech_share: float | None
-    model: dict[str, str]
-    waveform: np.ndarray = field(repr=False)
-    features: np.ndarray = field(repr=False)
-    feature_names: list[str] = field(repr=False)
-
-    @property
-    def emotion(self) -> Emotion:
-        """The most probable of the eight."""
-        return EMOTIONS[int(self.probabilities.argmax())]
-
-    def restricted(self, emotions: Iterable[str]) -> "Prediction":
-        """The same answer among some emotions only, which a warning says.
-
-        The others' probability is 0, the rest is rescaled. ValueError for names that are none of
-        the eight, or fewer than two.
-        """
-        chosen = checked(emotions)
-        warnings = [*self.warnings, sentence(chosen)]
-        return replace(
-            self, probabilities=restricted(self.probabilities, chosen), warnings=warnings
-        )
-
-    def to_dict(self) -> dict:
-        """The JSON object that the command line and the API give."""
-        return {
-            "label": self.emotion.name,
-            "probabilities": {
-                name: round(float(p), 6) for name, p in zip(LABELS, self.probabilities, strict=True)
-            },
-            "attention": [round(float(a), 6) for a in self.attention],
-            "attention_times_s": [round(float(t), 4) for t in self.attention_times_s],
-            "duration_s": round(self.duration_s, 3),
-            "timings_ms": {stage: round(ms, 2) for stage, ms in self.timings_ms.items()},
-            "warnings": list(self.warnings),
-            "speech_share": None if self.speech_share is None else round(self.speech_share, 4),
-            "model": dict(self.model),
-        }
-
-
 class EmotionPipeline:
     """A loaded checkpoint that answers for recordings."""
 
-    def __init__(self, loaded: Checkpoint):
+    def __init__(self, loaded: Checkpoint, adaptation: Adaptation | None = None):
         self.checkpoint = loaded
         self.config = loaded.config.features
+        self.adaptation = adaptation
 
     @classmethod
     def from_pretrained(cls, source: str | os.PathLike | None = None) -> "EmotionPipeline":
@@ -105,6 +48,31 @@ class EmotionPipeline:
         pipeline = cls(checkpoint.load(source))
         pipeline.check_golden()
         return pipeline
+
+    def adapted(
+        self, heard: "Iterable[AudioSource | Prediction] | Adaptation"
+    ) -> "EmotionPipeline":
+        """The same model in one setting: a room, a microphone, a voice.
+
+        `heard` are recordings of it, or what `predict` said of them, or what was learnt before.
+        Those without speech say nothing of it. Raises AudioError for a recording that cannot be
+        judged, AdaptationError where nothing is learnt or the model cannot be adapted.
+        """
+        k = self.checkpoint.config.adaptation_clips
+        if not k:
+            raise AdaptationError(f"The model {self.checkpoint.name} cannot be adapted.")
+        if isinstance(heard, Adaptation):
+            if heard.revision != self.checkpoint.revision:
+                raise AdaptationError(
+                    f"This was learnt by the model {heard.revision}, and this is "
+                    f"{self.checkpoint.revision}."
+                )
+            return EmotionPipeline(self.checkpoint, heard)
+        plain = EmotionPipeline(self.checkpoint)
+        answers = [one if isinstance(one, Prediction) else plain.predict(one) for one in heard]
+        residuals = [one.residual for one in answers if one.residual is not None]
+        learnt = Adaptation.learn(residuals, k, self.checkpoint.revision)
+        return EmotionPipeline(self.checkpoint, learnt)
 
     def predict(self, audio: AudioSource) -> Prediction:
         """Judge a path, the bytes of a file, or `(rate_hz, samples)`.
@@ -133,9 +101,19 @@ class EmotionPipeline:
         timings_ms["total"] += audio_ms
         votes = np.array([window.speech_s for window in heard.windows])
         shares = votes / votes.sum()
+        probabilities = sum(w * a.probabilities for w, a in zip(shares, answers, strict=True))
+        residuals = [a.residual for a in answers if a.residual is not None]
+        has_speech = heard.speech_s is None or heard.speech_s > 0
         return Prediction(
-            probabilities=sum(w * p for w, (p, _) in zip(shares, answers, strict=True)),
-            attention=np.concatenate([w * a for w, (_, a) in zip(shares, answers, strict=True)]),
+            probabilities=probabilities,
+            certainty_bounds=self.checkpoint.config.certainty,
+            adaptation=self.adaptation and self.adaptation.told(),
+            residual=sum(w * r for w, r in zip(shares, residuals, strict=True))
+            if residuals and has_speech
+            else None,
+            attention=np.concatenate(
+                [w * a.attention for w, a in zip(shares, answers, strict=True)]
+            ),
             attention_times_s=np.concatenate(
                 [
                     window.start / SAMPLE_RATE + of_window[self.config].times_s
@@ -159,19 +137,43 @@ class EmotionPipeline:
         configs = {config.features for _, config, _ in self.checkpoint.members}
         return {c: _Seen(extract(window, c), frame_times_s(window, c)) for c in configs}
 
-    def _judge(self, seen: dict[FeatureConfig, "_Seen"]) -> tuple[np.ndarray, np.ndarray]:
-        """One whole window -> probabilities (8,) and attention (n_frames,) on `self.config`.
+    def _judge(self, seen: dict[FeatureConfig, "_Seen"]) -> "_Judged":
+        """One whole window, its attention on the frames of `self.config`.
 
         Members are averaged by their shares, each at its own temperature.
         """
         times_s = seen[self.config].times_s
-        answers, attention = [], np.zeros(len(times_s))
+        answers, attention, residual = [], np.zeros(len(times_s)), None
         for model, config, share in self.checkpoint.members:
             features, member_times_s = seen[config.features]
-            logits, own = _answer(model, features, config.stretches)
-            answers.append(softmax(logits / config.temperature).mean(axis=0))
-            attention += share * _at(times_s, member_times_s, own)
-        return self.checkpoint.joined(answers), attention
+            answer = self._answer(model, features, config.stretches)
+            temperature = config.temperature
+            if config.distance_slope:
+                temperature *= answer.distance**config.distance_slope
+            answers.append(softmax(answer.logits / temperature).mean(axis=0))
+            attention += share * _at(times_s, member_times_s, answer.attention)
+            residual = answer.residual
+        return _Judged(self.checkpoint.joined(answers), attention, residual)
+
+    def _answer(
+        self,
+        model: "torch.nn.Module | GraphModel",
+        features: np.ndarray,
+        stretches: Sequence[float],
+    ) -> WindowAnswer:
+        """What a model says of a window of features, and of it stretched."""
+        shift = self.adaptation.shift if self.adaptation else None
+        if isinstance(model, GraphModel):
+            answer = model.answer(features, shift)
+            return WindowAnswer(
+                answer.logits[None].astype(np.float64),
+                answer.attention.astype(np.float64),
+                answer.residual,
+                answer.distance,
+            )
+        from ser.models.module import answer_of_module  # and PyTorch, which a graph does without
+
+        return answer_of_module(model, features, stretches, shift)
 
     def _warnings(self, waveform: np.ndarray, heard: Heard) -> list[str]:
         duration_s = len(waveform) / SAMPLE_RATE
@@ -256,16 +258,12 @@ class _Seen(NamedTuple):
     times_s: np.ndarray
 
 
-def _answer(
-    model: "torch.nn.Module | GraphModel", features: np.ndarray, stretches: Sequence[float]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Logits (1 + n_stretches, 8) of a window and of it stretched, and attention (n_frames,)."""
-    if isinstance(model, GraphModel):
-        answer = model.answer(features)
-        return answer.logits[None].astype(np.float64), answer.attention.astype(np.float64)
-    from ser.models.module import answer_of_module  # and PyTorch, which a graph does without
+class _Judged(NamedTuple):
+    """Of a window: probabilities (8,), attention (n_frames,) and residual (n_statistics,)."""
 
-    return answer_of_module(model, features, stretches)
+    probabilities: np.ndarray
+    attention: np.ndarray
+    residual: np.ndarray | None
 
 
 def _at(times_s: np.ndarray, own_times_s: np.ndarray, attention: np.ndarray) -> np.ndarray:

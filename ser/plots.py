@@ -14,7 +14,7 @@ from ser.labels import EMOTIONS
 from ser.sound.audio import SAMPLE_RATE
 
 if TYPE_CHECKING:
-    from ser.pipeline import Prediction
+    from ser.prediction import Prediction
 
 MAX_POINTS = 2000  # of a curve, more than a screen has columns
 MAX_COLUMNS = 400  # of a heat map

@@ -59,6 +59,8 @@ def test_the_json_object(answer):
         "timings_ms",
         "warnings",
         "speech_share",
+        "certainty",
+        "adaptation",
         "model",
     }
     assert values["model"] == {"name": "embedded", "revision": answer.model["revision"]}

@@ -10,7 +10,7 @@ import pytest
 from ser import plots
 from ser.features import FeatureConfig
 from ser.labels import EMOTIONS
-from ser.pipeline import Prediction
+from ser.prediction import Prediction
 from tests import bounds
 from tests.bounds import assert_within
 

@@ -46,6 +46,11 @@ class CheckpointConfig:
     of the member with the finest frames, on which the attention is told. Its weights are the
     members', one after the other.
 
+    `temperature` divides the logits. With a `distance_slope` it grows with how far a clip lies from
+    all corpora that were learnt: temperature x distance ** distance_slope. Under the first number
+    of `certainty` an answer is unsure, from the second on it is sure. After n clips of one setting
+    n / (n + `adaptation_clips`) of what they have in common is taken out (`ser.adaptation`).
+
     Format 2 lists its `files` with their `size` and `sha256`: a graph for ONNX Runtime, whose
     weights lie in safetensors shards beside it, takes the place of the PyTorch model.
     """
@@ -62,6 +67,9 @@ class CheckpointConfig:
     members: tuple["CheckpointConfig", ...] = ()
     shares: tuple[float, ...] = ()
     stretches: tuple[float, ...] = ()
+    distance_slope: float = 0.0
+    certainty: tuple[float, ...] = ()
+    adaptation_clips: float = 0.0
 
     def __post_init__(self) -> None:
         check_stretches(self.stretches)
@@ -79,6 +87,14 @@ class CheckpointConfig:
             raise ValueError("format 2, and no other, lists its files")
         if self.files and (self.members or self.stretches):
             raise ValueError("a graph is one model that answers plainly")
+        if not (isinstance(self.distance_slope, int | float) and 0 <= self.distance_slope <= 10):
+            raise ValueError("distance_slope is a number from 0 to 10")
+        if self.certainty and not (
+            len(self.certainty) == 2 and 0 <= self.certainty[0] <= self.certainty[1] <= 1
+        ):
+            raise ValueError("certainty holds two rising numbers from 0 to 1")
+        if not (isinstance(self.adaptation_clips, int | float) and self.adaptation_clips >= 0):
+            raise ValueError("adaptation_clips is a number of 0 or more")
         for name, told in self.files.items():
             if not _FILE_NAME.fullmatch(name) or set(told) != {"size", "sha256"}:
                 raise ValueError(f"{name!r} is not described as a file beside {CONFIG_NAME}")
@@ -117,7 +133,7 @@ def to_json(config: CheckpointConfig) -> dict:
         "features": config.features.to_dict(),
         "members": [to_json(member) for member in config.members],
     }
-    for name in ("stretches", "files"):
+    for name in ("stretches", "files", "distance_slope", "certainty", "adaptation_clips"):
         if not values[name]:
             del values[name]
     return values
@@ -155,6 +171,7 @@ def _parsed(values: dict) -> CheckpointConfig:
             "members": tuple(_parsed(member) for member in values.get("members", ())),
             "shares": tuple(values.get("shares", ())),
             "stretches": tuple(values.get("stretches", ())),
+            "certainty": tuple(values.get("certainty", ())),
         }
     )
 

@@ -16,7 +16,7 @@ from ser.cli.shared import (
     why_not,
 )
 from ser.labels import EMOTIONS
-from ser.pipeline import Prediction
+from ser.prediction import Prediction
 from ser.recordings.whole_files import readable
 from ser.sound.audio import AudioError
 

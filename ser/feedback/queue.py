@@ -25,7 +25,7 @@ from ser import __version__
 from ser.feedback.dataset import DatasetError, FeedbackDataset
 from ser.feedback.journal import Journal, write_durably
 from ser.labels import LABELS
-from ser.pipeline import Prediction
+from ser.prediction import Prediction
 from ser.sound.audio import SAMPLE_RATE
 
 CONSENT_VERSION = "1"

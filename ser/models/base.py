@@ -14,11 +14,17 @@ class ModelOutput(NamedTuple):
 
     `embedding` (batch, model.embedding_size): the pooled clip, from which the logits are one linear
     layer away; heads for other tasks, which exist only in training, start here.
+
+    Models that can be adapted also give `residual` (batch, n_statistics), what of a clip's
+    statistics its answer does not explain, and `distance` (batch,), how far they lie from those of
+    the nearest corpus that was learnt: 1 is as far as its own clips.
     """
 
     logits: torch.Tensor
     attention: torch.Tensor
     embedding: torch.Tensor
+    residual: torch.Tensor | None = None
+    distance: torch.Tensor | None = None
 
 
 def check_window(

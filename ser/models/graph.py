@@ -11,11 +11,29 @@ class GraphError(RuntimeError):
 
 
 class Answer(NamedTuple):
-    """`logits` (8,), `attention` (n_frames,) of sum 1, and the clip's `embedding` (n,)."""
+    """`logits` (8,), `attention` (n_frames,) of sum 1, and the clip's `embedding` (n,).
+
+    Of models that can be adapted, also `residual` (n,) and `distance` (): see `ModelOutput`.
+    """
 
     logits: np.ndarray
     attention: np.ndarray
     embedding: np.ndarray
+    residual: np.ndarray | None = None
+    distance: np.ndarray | None = None
+
+
+class WindowAnswer(NamedTuple):
+    """Of one window and of it stretched: `logits` (1 + n_stretches, 8) float64.
+
+    `attention` (n_frames,) of sum 1, `residual` (n,) and `distance` of the window as it is; the
+    last two are None where a model has none.
+    """
+
+    logits: np.ndarray
+    attention: np.ndarray
+    residual: np.ndarray | None
+    distance: float | None
 
 
 class GraphModel:
@@ -35,14 +53,25 @@ class GraphModel:
             self._session = onnxruntime.InferenceSession(path, options, providers=providers)
         except Exception as error:  # ONNX Runtime raises classes of its own for each of its codes
             raise GraphError(str(error)) from error
-        shape = [given.shape for given in self._session.get_inputs()]
-        if [len(one) for one in shape] != [3] or shape[0][2] != n_features:
-            raise GraphError(f"it takes {shape}, not one window of {n_features} features a frame")
+        shapes = {given.name: given.shape for given in self._session.get_inputs()}
+        features, shift = shapes.pop("features", ()), shapes.pop("shift", None)
+        if shapes or len(features) != 3 or features[2] != n_features:
+            raise GraphError(f"it does not take one window of {n_features} features a frame")
+        self._no_shift = None if shift is None else np.zeros(shift, np.float32)
+        self._outputs = [given.name for given in self._session.get_outputs()]
+        if not {"logits", "attention", "embedding"} <= set(self._outputs) <= set(Answer._fields):
+            raise GraphError(f"it gives {', '.join(self._outputs)}")
 
-    def answer(self, features: np.ndarray) -> Answer:
-        """Judge one whole window of features (n_frames, n_features) float32."""
+    def answer(self, features: np.ndarray, shift: np.ndarray | None = None) -> Answer:
+        """Judge one whole window of features (n_frames, n_features) float32.
+
+        `shift` (n,) is taken from its statistics: see `ser.adaptation`.
+        """
+        given = {"features": features[None]}
+        if self._no_shift is not None:
+            given["shift"] = self._no_shift if shift is None else shift[None]
         try:
-            found = self._session.run(list(Answer._fields), {"features": features[None]})
+            found = self._session.run(self._outputs, given)
         except Exception as error:
             raise GraphError(str(error)) from error
-        return Answer(*(value[0] for value in found))
+        return Answer(**{k: value[0] for k, value in zip(self._outputs, found, strict=True)})

@@ -5,16 +5,26 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from ser.models.graph import WindowAnswer
 from ser.models.stretch import stretched
 
 
 @torch.inference_mode()
 def answer_of_module(
-    model: torch.nn.Module, features: np.ndarray, stretches: Sequence[float]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Logits (1 + n_stretches, 8) and attention (n_frames,) of features (n_frames, n_features)."""
+    model: torch.nn.Module,
+    features: np.ndarray,
+    stretches: Sequence[float],
+    shift: np.ndarray | None = None,
+) -> WindowAnswer:
+    """Judge features (n_frames, n_features); `shift` (n_statistics,): see `ser.adaptation`."""
     frames = torch.from_numpy(features)
-    output = model(frames[None])
+    more = () if shift is None else (None, torch.from_numpy(shift)[None])
+    output = model(frames[None], *more)
     views = [model(stretched(frames, rate)[None]).logits for rate in stretches]
     logits = torch.cat([output.logits, *views]).double()
-    return logits.numpy(), output.attention[0].double().numpy()
+    return WindowAnswer(
+        logits.numpy(),
+        output.attention[0].double().numpy(),
+        None if output.residual is None else output.residual[0].numpy(),
+        None if output.distance is None else float(output.distance[0]),
+    )

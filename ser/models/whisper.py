@@ -13,6 +13,8 @@ MAX_STEPS = 750  # of 20 ms: 15 s, the longest window
 FRAMES_A_STEP = 2
 SMALL = 1e-10  # before a root
 EVEN = 1e-6  # evidence that every step has, so that it always adds up to something
+EXPECTED_TEMPERATURE = 2.0  # of the answers by which a clip's emotion is told from its room
+FAR = 25.0  # squared deviations, beyond which a statistic lies no further from a corpus
 
 
 class CutEncoder(nn.Module):
@@ -30,16 +32,21 @@ class CutEncoder(nn.Module):
         self.positions = nn.Parameter(torch.zeros(MAX_STEPS, size))
         self.blocks = nn.ModuleList(Block(size, n_heads) for _ in range(n_layers))
 
-    def forward(self, mel: torch.Tensor, mask: torch.Tensor) -> list[torch.Tensor]:
-        """States of log-mel (batch, frame, band), whose real frames `mask` tells."""
-        real = mask[:, :, None].to(mel)
+    def forward(self, mel: torch.Tensor, mask: torch.Tensor | None) -> list[torch.Tensor]:
+        """States of log-mel (batch, frame, band), whose real frames `mask` tells; None: all."""
+        real = 1.0 if mask is None else mask[:, :, None].to(mel)
         hidden = functional.gelu(_convolved(self.conv1, mel * real)) * real
         hidden = functional.gelu(_convolved(self.conv2, hidden))
         hidden = hidden + self.positions[: hidden.shape[1]]
-        states, real_steps = [hidden], mask[:, ::FRAMES_A_STEP]
+        states, real_steps = [hidden], _steps(mask)
         for block in self.blocks:
             states.append(block(states[-1], real_steps))
         return states
+
+
+def _steps(mask: torch.Tensor | None) -> torch.Tensor | None:
+    """Which steps are real, (batch, step), where `mask` (batch, frame) tells of frames."""
+    return None if mask is None else mask[:, ::FRAMES_A_STEP]
 
 
 def _convolved(conv: nn.Conv1d, values: torch.Tensor) -> torch.Tensor:
@@ -67,7 +74,7 @@ class Block(nn.Module):
         self.key = nn.Linear(size, size, bias=False)
         self.fc1, self.fc2 = nn.Linear(size, 4 * size), nn.Linear(4 * size, size)
 
-    def forward(self, hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    def forward(self, hidden: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         """(batch, step, size) -> the same; steps where `mask` is False are not looked at."""
         seen = self.norm1(hidden)
         query, key, value = (
@@ -75,7 +82,7 @@ class Block(nn.Module):
             for layer in (self.query, self.key, self.value)
         )
         attended = functional.scaled_dot_product_attention(
-            query, key, value, attn_mask=mask[:, None, None, :]
+            query, key, value, attn_mask=None if mask is None else mask[:, None, None, :]
         )
         hidden = hidden + self.out(attended.transpose(1, 2).flatten(2))
         return hidden + self.fc2(functional.gelu(self.fc1(self.norm2(hidden))))
@@ -88,6 +95,9 @@ class WhisperStatistics(nn.Module):
     share in what speaks for the winning class. The encoder stands still, with weights from
     `train.fit.whisper`; the head is fitted in closed form. Features of kind `whisper`. `layers`
     name the states: 0 is that of the convolutions, n that after the nth block.
+
+    Where `n_corpora` were learnt side by side (`train.fit.by_corpus`), the model knows the mean
+    statistics of each, `corpora`, and how each emotion's lie from them, `emotions`.
     """
 
     is_frozen = True  # so that training keeps what it found in a clip
@@ -99,6 +109,7 @@ class WhisperStatistics(nn.Module):
         size: int = 512,
         n_heads: int = 8,
         layers: Sequence[int] = (1, 2, 3),
+        n_corpora: int = 0,
     ):
         super().__init__()
         self.n_features = n_features
@@ -107,36 +118,82 @@ class WhisperStatistics(nn.Module):
         self.encoder.requires_grad_(False)
         self.embedding_size = 2 * size * len(self.layers)
         self.head = LinearHead(self.embedding_size, n_classes)
+        self.n_corpora = 0
+        if n_corpora:
+            size = self.embedding_size
+            self.know(torch.zeros(n_corpora, size), torch.zeros(n_classes, size))
 
-    def forward(self, features: torch.Tensor, mask: torch.Tensor | None = None) -> ModelOutput:
-        """Judge whole windows; `mask` is True on real frames (all of them when None)."""
-        return self.judged(features, check_window(features, mask, self.n_features))
+    def know(self, corpora: torch.Tensor, emotions: torch.Tensor) -> None:
+        """Keep what was learnt of corpora (n_corpora, n_statistics) and emotions (8, the same)."""
+        self.register_buffer("corpora", corpora)
+        self.register_buffer("emotions", emotions)
+        self.n_corpora = len(corpora)
 
-    def judged(self, features: torch.Tensor, mask: torch.Tensor) -> ModelOutput:
-        """Judge windows that were checked: what becomes a graph."""
+    @property
+    def checkpoint_args(self) -> dict[str, int]:
+        """What config.json holds besides the recipe's arguments."""
+        return {"n_corpora": self.n_corpora} if self.n_corpora else {}
+
+    def forward(
+        self,
+        features: torch.Tensor,
+        mask: torch.Tensor | None = None,
+        shift: torch.Tensor | None = None,
+    ) -> ModelOutput:
+        """Judge whole windows; `mask` is True on real frames (all of them when None).
+
+        `shift` (batch or 1, n_statistics) is taken from the statistics first: see `ser.adaptation`.
+        """
+        mask = check_window(features, mask, self.n_features)
+        return self.judged(features, mask, 0.0 if shift is None else shift)
+
+    def judged(
+        self, features: torch.Tensor, mask: torch.Tensor | None, shift: torch.Tensor | float
+    ) -> ModelOutput:
+        """Judge windows that were checked: what becomes a graph, without a mask."""
         states, real = self._states(features, mask)
-        statistics = _over_time(states, real)
-        logits, embedding = self.head(statistics)
-        weights = self._evidence(states, real, statistics, logits).float()
-        weights = at_frame_rate(weights[:, :, None], mask.shape[1] + 1, FRAMES_A_STEP)[:, :, 0]
-        weights = weights[:, : mask.shape[1]] * mask
-        return ModelOutput(logits, weights / weights.sum(dim=1, keepdim=True), embedding)
+        heard = _over_time(states, real)
+        logits, embedding, residual, distance = self.of_statistics(heard, shift)
+        weights = self._evidence(states, real, heard, logits).float()
+        n_frames = features.shape[1]
+        weights = at_frame_rate(weights[:, :, None], n_frames + 1, FRAMES_A_STEP)[:, :n_frames, 0]
+        if mask is not None:
+            weights = weights * mask
+        attention = weights / weights.sum(dim=1, keepdim=True)
+        return ModelOutput(logits, attention, embedding, residual, distance)
+
+    def of_statistics(
+        self, heard: torch.Tensor, shift: torch.Tensor | float
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
+        """All of a `ModelOutput` but its attention, of statistics (batch, n_statistics)."""
+        logits, embedding = self.head(heard - shift)
+        if not self.n_corpora:
+            return logits, embedding, None, None
+        expected = (logits / EXPECTED_TEMPERATURE).softmax(dim=1) @ self.emotions
+        residual = heard - self.head.norm.running_mean - expected
+        return logits, embedding, residual, self._distance(heard - shift)
+
+    def _distance(self, statistics: torch.Tensor) -> torch.Tensor:
+        """Mean squared deviation (batch,) from the nearest of the corpora that were learnt."""
+        variance = self.head.norm.running_var + self.head.norm.eps
+        away = (statistics[:, None] - self.corpora[None]).square() / variance
+        return away.clamp(max=FAR).mean(dim=2).amin(dim=1)
 
     def statistics(self, features: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """What the linear head sees, before it is standardised: (batch, embedding_size)."""
         return _over_time(*self._states(features, mask))
 
     def _states(
-        self, features: torch.Tensor, mask: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+        self, features: torch.Tensor, mask: torch.Tensor | None
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """The chosen states side by side, (batch, step, channel), and which steps are real."""
         states = self.encoder(features, mask)
-        return torch.cat([states[layer] for layer in self.layers], dim=2), mask[:, ::FRAMES_A_STEP]
+        return torch.cat([states[layer] for layer in self.layers], dim=2), _steps(mask)
 
     def _evidence(
         self,
         states: torch.Tensor,
-        real: torch.Tensor,
+        real: torch.Tensor | None,
         statistics: torch.Tensor,
         logits: torch.Tensor,
     ) -> torch.Tensor:
@@ -153,14 +210,20 @@ class WhisperStatistics(nn.Module):
         away = states - mean[:, None]
         adds = torch.einsum("btc,bc->bt", away, by_mean)
         adds = adds + torch.einsum("btc,bc->bt", away.square(), by_spread / spread)
+        if real is None:
+            return adds - adds.amin(dim=1, keepdim=True) + EVEN
         least = adds.masked_fill(~real, torch.inf).amin(dim=1, keepdim=True)
         return (adds - least) * real + EVEN
 
 
-def _over_time(states: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
+def _over_time(states: torch.Tensor, real: torch.Tensor | None) -> torch.Tensor:
     """Mean and deviation of (batch, step, channel) over the steps that are `real`, side by side."""
-    real = real[:, :, None].to(states)
-    n_steps = real.sum(dim=1)
-    mean = (states * real).sum(dim=1) / n_steps
-    variance = ((states - mean[:, None]).square() * real).sum(dim=1) / n_steps
+    if real is None:
+        mean = states.mean(dim=1)
+        variance = (states - mean[:, None]).square().mean(dim=1)
+    else:
+        real = real[:, :, None].to(states)
+        n_steps = real.sum(dim=1)
+        mean = (states * real).sum(dim=1) / n_steps
+        variance = ((states - mean[:, None]).square() * real).sum(dim=1) / n_steps
     return torch.cat([mean, (variance + SMALL).sqrt()], dim=1)

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from multiprocessing.connection import wait
 
 from ser.labels import LABELS
-from ser.pipeline import EmotionPipeline, Prediction
+from ser.pipeline import EmotionPipeline
+from ser.prediction import Prediction
 from ser.process import keep_memory, one_thread
 from ser.recordings.whole_files import readable
 from ser.sound.audio import AudioError

@@ -258,7 +258,7 @@ def test_a_file_cut_in_half_is_heard_as_far_as_it_goes_and_says_so(
     whole_s = len(turns.samples) / SAMPLE_RATE
     for source in (path, path.read_bytes()):
         found = timeline(pipeline, source)
-        assert 0.3 * whole_s < found.duration_s < 0.7 * whole_s
+        assert 0.25 * whole_s < found.duration_s < 0.7 * whole_s  # whole blocks only
         assert found.segments
         assert any(
             text.startswith("Cut off: 0:1") or text.startswith("Damaged after")

@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from ser.checkpoints.checkpoint import PRIMARY
+from ser.labels import LABELS
 from train.corpora import Utterance, duplicate_groups
 
 
@@ -134,6 +135,25 @@ def _by_actor(protocol: str, folds: tuple) -> Callable[[Sequence[Utterance], int
     return splits
 
 
+def leave_one_corpus_out(utterances: Sequence[Utterance]) -> list[Split]:
+    """Each of `LEFT_OUT_IN_TURN` is judged whole by what learnt the others.
+
+    Nobody validates: what there is to choose is chosen by leaving one out among the others. Clips
+    of an emotion outside the eight take no part. Raises ValueError where a corpus is missing.
+    """
+    utterances = [u for u in utterances if u.emotion in LABELS]
+    identical, splits = duplicate_groups(utterances), []
+    for number, name in enumerate(LEFT_OUT_IN_TURN, start=1):
+        test = tuple(u for u in utterances if u.corpus == name)
+        if not test:
+            raise ValueError(f"{LEAVE_ONE_CORPUS_OUT} judges {name}: name it among the corpora.")
+        others = [u for u in utterances if u.corpus != name]
+        alone = Split(LEAVE_ONE_CORPUS_OUT, number, (), (), test)
+        splits.append(_with_more_to_learn(alone, others, identical))
+        _check_contents(splits[-1], identical)
+    return splits
+
+
 PROTOCOLS: dict[str, Callable[[Sequence[Utterance], int], list[Split]]] = {
     PRIMARY: _by_actor(PRIMARY, EMOBOX_FOLDS),
     "luna-5fold": _by_actor("luna-5fold", LUNA_FOLDS),
@@ -144,6 +164,9 @@ PROTOCOLS: dict[str, Callable[[Sequence[Utterance], int], list[Split]]] = {
 SPEAKER_DEPENDENT = {"random-70-15-15"}
 
 
+LEAVE_ONE_CORPUS_OUT = "leave-one-corpus-out"
+LEFT_OUT_IN_TURN = ("ravdess", "cremad", "tess", "emodb", "emovo")
+
 MEASURED = "ravdess"  # the corpus that the protocols are about
 
 
@@ -153,8 +176,11 @@ def make_splits(protocol: str, utterances: Sequence[Utterance], seed: int) -> li
     Utterances of other corpora are training data only: never of a speaker or group that is held
     out, never a file identical to one that is.
     """
+    if protocol == LEAVE_ONE_CORPUS_OUT:
+        return leave_one_corpus_out(utterances)
     if protocol not in PROTOCOLS:
-        raise ValueError(f"Unknown protocol {protocol!r}: choose from {sorted(PROTOCOLS)}.")
+        known = sorted([*PROTOCOLS, LEAVE_ONE_CORPUS_OUT])
+        raise ValueError(f"Unknown protocol {protocol!r}: choose from {known}.")
     measured = [u for u in utterances if u.corpus == MEASURED]
     others = [u for u in utterances if u.corpus != MEASURED]
     if not measured:

@@ -17,7 +17,7 @@ from ser.labels import LABELS, N_LABELS
 from train.clips.store import FeatureStore
 from train.corpora import Utterance
 from train.corpora.splits import MEASURED, Split
-from train.fit import ridge
+from train.fit import by_corpus, ridge
 from train.fit.trainer import Trainer, predict
 from train.recipes.recipe import Recipe, TrainConfig
 
@@ -113,27 +113,25 @@ def _fit_at_once(
     n_all = len(split.train)
     split = replace(split, train=tuple(u for u in split.train if u.emotion in LABELS))
     trainer = Trainer(recipe, split.train, store, seed, pretrained)
-    model, labels = trainer.learner.model, trainer.targets.classes
-    clips = [torch.from_numpy(trainer.store.clean[u.stem][0]).float() for u in split.train]
+    model, config = trainer.learner.model, trainer.config
     if hasattr(model, "fit_levels"):
-        model.fit_levels(clips)
-    plain = corpus_shares(split.train, trainer.config.corpus_shares)
-    shares, numbers = plain.clone(), list(range(len(clips)))
-    n_copies = trainer.recipe.augment.copies
-    if n_copies:
-        of_corpora = trainer.recipe.augment.corpora
-        copied = [n for n, u in enumerate(split.train) if u.corpus in (of_corpora or {u.corpus})]
-        shares[copied] *= trainer.config.clean_share
-        for n in copied:
-            clips += map(torch.from_numpy, trainer.store.copies[split.train[n].stem])
-        numbers += [n for n in copied for _ in range(n_copies)]
-        of_copies = (1 - trainer.config.clean_share) / n_copies
-        shares = torch.cat([shares, of_copies * plain[numbers[len(shares) :]]])
-    labels = labels[numbers]
-    speakers = [split.train[n].speaker for n in numbers]
-    logits, unheard = ridge.fit_head(
-        model, clips, labels, shares, speakers, trainer.config.ridge, plain
-    )
+        plain = [store.clean[u.stem][0] for u in split.train]
+        model.fit_levels([torch.from_numpy(clip).float() for clip in plain])
+    clips, numbers, counts = to_learn(recipe, split.train, store)
+    labels = trainer.targets.classes[numbers]
+    if config.by_corpus:
+        statistics = ridge.all_statistics(model, clips)
+        corpora = [split.train[n].corpus for n in numbers]
+        known = by_corpus.grouped(statistics, labels, counts, corpora, len(split.train))
+        by_corpus.Learnt(known, config.corpus_shares).head(config.ridge).into(model)
+        with torch.no_grad():
+            logits, unheard = model.head(statistics)[0], None
+    else:
+        weights = corpus_shares(split.train, config.corpus_shares)
+        speakers = [split.train[n].speaker for n in numbers]
+        logits, unheard = ridge.fit_head(
+            model, clips, labels, counts * weights[numbers], speakers, config.ridge, weights
+        )
     row = {
         "epoch": 1,
         "learning_rate": 0.0,
@@ -150,6 +148,25 @@ def _fit_at_once(
     if unheard is not None:
         unheard = (unheard[: len(split.train)] / temperature).softmax(dim=1)
     return Fitted(model, temperature, history, 1, unheard)
+
+
+def to_learn(
+    recipe: Recipe, utterances: Sequence[Utterance], store: FeatureStore
+) -> tuple[list[torch.Tensor], list[int], torch.Tensor]:
+    """Features of all clips, then of their copies; whose they are, and how much each counts."""
+    clips = [torch.from_numpy(store.clean[u.stem][0]).float() for u in utterances]
+    numbers, n_copies = list(range(len(clips))), recipe.augment.copies
+    counts = torch.ones(len(clips))
+    if n_copies:
+        of_corpora = recipe.augment.corpora
+        copied = [n for n, u in enumerate(utterances) if u.corpus in (of_corpora or {u.corpus})]
+        counts[copied] *= recipe.train.clean_share
+        for n in copied:
+            clips += map(torch.from_numpy, store.copies[utterances[n].stem])
+        numbers += [n for n in copied for _ in range(n_copies)]
+        of_copies = (1 - recipe.train.clean_share) / n_copies
+        counts = torch.cat([counts, torch.full((len(clips) - len(counts),), of_copies)])
+    return clips, numbers, counts
 
 
 def corpus_shares(utterances: Sequence[Utterance], shares: Mapping[str, float]) -> torch.Tensor:

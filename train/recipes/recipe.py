@@ -30,6 +30,7 @@ class TrainConfig:
     patience: int = 15  # epochs without a better one; 0: go to the end and keep the last
     select: str = "accuracy"  # what makes an epoch better, on validation clips; or ua, loss
     ridge: float = 0.0  # fit the linear head alone, at once, with this penalty; 0: by gradient
+    by_corpus: bool = False  # a ridge that asks each corpus about its own emotions alone
     corpus_shares: dict[str, float] = field(default_factory=dict)  # of the measured one's weight
     clean_share: float = 0.0  # of the clips as they are, where there are augmented copies
     refit: bool = False  # fit again with the validation speakers, for as many epochs as were best
@@ -51,7 +52,7 @@ class TrainConfig:
             select=("accuracy", "ua", "loss"),
             schedule=SCHEDULES,
         )
-        check_switches(self, "bfloat16", "refit")
+        check_switches(self, "bfloat16", "by_corpus", "refit")
         check_between(
             self,
             batch_size=(1, 100_000),
@@ -82,8 +83,10 @@ class TrainConfig:
             raise ValueError(f"sampling holds a share of 0 or more a corpus, not {self.sampling}")
         if any(not isinstance(s, int | float) or s <= 0 for s in self.corpus_shares.values()):
             raise ValueError(f"corpus_shares are above 0, not {self.corpus_shares}")
-        if self.corpus_shares and not self.ridge:
-            raise ValueError("corpus_shares are for a ridge: others draw their clips by sampling")
+        if (self.corpus_shares or self.by_corpus) and not self.ridge:
+            raise ValueError(
+                "corpus_shares and by_corpus are for a ridge: others draw their clips by sampling"
+            )
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from torch import nn
 
 from ser.checkpoints import checkpoint
 from ser.checkpoints.config import GRAPH_NAME, describe_files
+from ser.models.base import ModelOutput
 from ser.pipeline import EmotionPipeline
 from train.judge.finished import load_run
 
@@ -59,30 +60,33 @@ def quantize(run: Path, folder: Path) -> None:
 
 
 class _Whole(nn.Module):
-    """A model without a mask, its outputs in the order in which a graph names them."""
+    """A model without a mask, its outputs in the order in which `ModelOutput` names them."""
 
     def __init__(self, model: nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, features: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        mask = torch.ones(features.shape[:2], dtype=torch.bool)
-        return tuple(self.model.judged(features, mask))
+    def forward(self, features: torch.Tensor, shift: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return tuple(part for part in self.model.judged(features, None, shift) if part is not None)
 
 
 def _exported(model: nn.Module, scratch: Path) -> Path:
     """The float32 graph of a model, for any number of frames."""
     path = scratch / "float32.onnx"
-    example = torch.zeros(1, EXAMPLE_FRAMES, model.n_features)
+    example = (
+        torch.zeros(1, EXAMPLE_FRAMES, model.n_features),
+        torch.zeros(1, model.embedding_size),
+    )
+    names = list(ModelOutput._fields) if model.n_corpora else ["logits", "attention", "embedding"]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the exporter, about itself
         torch.onnx.export(
             _Whole(model).eval(),
-            (example,),
+            example,
             path,
-            input_names=["features"],
-            output_names=["logits", "attention", "embedding"],
-            dynamic_shapes={"features": {1: torch.export.Dim.AUTO}},
+            input_names=["features", "shift"],
+            output_names=names,
+            dynamic_shapes={"features": {1: torch.export.Dim.AUTO}, "shift": None},
             opset_version=OPSET,
             external_data=False,
             verbose=False,

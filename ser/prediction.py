@@ -1,0 +1,84 @@
+"""What the pipeline says of a recording."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+
+from ser.labels import EMOTIONS, LABELS, Emotion
+from ser.restriction import checked, restricted, sentence
+
+Certainty = Literal["unsure", "fairly sure", "sure"]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What was heard.
+
+    `probabilities` (8,) in label order, sum 1. `attention` (n_frames,), sum 1: how much each
+    frame counted, at `attention_times_s` of the original recording. `speech_share` of the recording
+    was found to be speech; None where the front-end looks for none. `certainty_bounds` are the
+    confidences from which the answer is fairly sure and sure; none where nobody measured them.
+    `adaptation` tells what was learnt of the setting and taken out. `features` (n_frames,
+    n_features), named by `feature_names`, and `waveform` (n_samples,) at 16 kHz are what the answer
+    was made from; `residual` (n_statistics,) is what `ser.adaptation` learns from.
+    """
+
+    probabilities: np.ndarray
+    attention: np.ndarray
+    attention_times_s: np.ndarray
+    duration_s: float
+    timings_ms: dict[str, float]
+    warnings: list[str]
+    speech_share: float | None
+    model: dict[str, str]
+    waveform: np.ndarray = field(repr=False)
+    features: np.ndarray = field(repr=False)
+    feature_names: list[str] = field(repr=False)
+    certainty_bounds: tuple[float, ...] = ()
+    adaptation: dict | None = None
+    residual: np.ndarray | None = field(default=None, repr=False)
+
+    @property
+    def emotion(self) -> Emotion:
+        """The most probable of the eight."""
+        return EMOTIONS[int(self.probabilities.argmax())]
+
+    @property
+    def certainty(self) -> Certainty | None:
+        """How far to trust the answer, measured on corpora that had not been learnt."""
+        if not self.certainty_bounds:
+            return None
+        confidence, (fairly, sure) = self.probabilities.max(), self.certainty_bounds
+        return "sure" if confidence >= sure else "fairly sure" if confidence >= fairly else "unsure"
+
+    def restricted(self, emotions: Iterable[str]) -> "Prediction":
+        """The same answer among some emotions only, which a warning says.
+
+        The others' probability is 0, the rest is rescaled. ValueError for names that are none of
+        the eight, or fewer than two.
+        """
+        chosen = checked(emotions)
+        warnings = [*self.warnings, sentence(chosen)]
+        return replace(
+            self, probabilities=restricted(self.probabilities, chosen), warnings=warnings
+        )
+
+    def to_dict(self) -> dict:
+        """The JSON object that the command line and the API give."""
+        return {
+            "label": self.emotion.name,
+            "probabilities": {
+                name: round(float(p), 6) for name, p in zip(LABELS, self.probabilities, strict=True)
+            },
+            "attention": [round(float(a), 6) for a in self.attention],
+            "attention_times_s": [round(float(t), 4) for t in self.attention_times_s],
+            "duration_s": round(self.duration_s, 3),
+            "timings_ms": {stage: round(ms, 2) for stage, ms in self.timings_ms.items()},
+            "warnings": list(self.warnings),
+            "speech_share": None if self.speech_share is None else round(self.speech_share, 4),
+            "certainty": self.certainty,
+            "adaptation": self.adaptation,
+            "model": dict(self.model),
+        }
