@@ -1,4 +1,4 @@
-"""One clip: recorded or chosen, judged, its answer shown; and the same over the API.
+"""One clip: recorded or chosen, judged, its answer shown.
 
 Layout and wiring only: `ser.pipeline` judges, `ser.plots` draws, `page.words` finds the words.
 """
@@ -139,11 +139,6 @@ def build(
                     details: hidden,
                 }
 
-        def predict(clip: str | None) -> dict:
-            """Judge one sound file; the answer is what `python -m ser --json` prints for it."""
-            prediction = judge(clip, 0)
-            return {"file": Path(clip).name, **prediction.to_dict()}
-
         # Recorded, chosen, trimmed or taken from the examples, the sound changes once.
         gr.on(
             [recording.change, button.click, which.input],
@@ -154,14 +149,6 @@ def build(
             trigger_mode="always_last",
             concurrency_id="predict",
             api_visibility="private",
-        )
-        gr.on(
-            [],
-            predict,
-            inputs=recording,
-            outputs=gr.JSON(label="answer", visible=False),
-            concurrency_id="predict",
-            api_name="predict",
         )
     return page
 

@@ -11,8 +11,9 @@ from train.places import ROOT
 
 PATTERNS = (  # named one by one, so that nobody's notes are made public
     *("app.py", "README.md", "docs/page.png", "LICENSE", "page/*.py", "page/theme.css"),
+    "server/*.py",
     *("requirements.txt", "pre-requirements.txt", "packages.txt"),
-    *("ser/**/*.py", "ser/golden.flac", "ser/sound/silero/*", "examples/*.flac"),
+    *("ser/**/*.py", "ser/golden.flac", "ser/schema.json", "ser/sound/silero/*", "examples/*.flac"),
     *("ser/weights/config.json", "ser/weights/model.safetensors", "ser/weights/metrics.json"),
     *("ser/weights/founding/config.json", "ser/weights/founding/model.safetensors"),
     *("ser/weights/founding/metrics.json", "ser/weights/README.md"),
