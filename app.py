@@ -6,10 +6,8 @@ import sys
 from page.clip import EXAMPLES, build
 from page.limits import DELETE_AGE_S, SWEEP_EVERY_S
 from page.theme import CSS, JS, THEME
-from ser.checkpoints import checkpoint
 from ser.checkpoints.serving import serve as served_model
 from ser.feedback import queue
-from ser.pipeline import EmotionPipeline
 from ser.process import keep_memory, one_thread
 from server.api import add_endpoints
 from server.health import Health
@@ -38,8 +36,7 @@ def main() -> None:
     shared = queue.from_environment()
     if shared:
         shared.start()
-    founding = EmotionPipeline.from_pretrained(checkpoint.FOUNDING)
-    page = build(served.pipeline, served.notice, shared, founding)
+    page = build(served.pipeline, served.notice, shared)
     try:
         listening = listen()
     except OSError as error:

@@ -6,7 +6,6 @@ from page.limits import DELETE_AFTER_S
 from ser import plots
 from ser.checkpoints.checkpoint import expected_row
 from ser.labels import EMOTIONS
-from ser.pipeline import EmotionPipeline
 from ser.prediction import Prediction
 
 EMPTY = "Please record or choose a sound first."
@@ -32,14 +31,6 @@ people at work or in education (the EU AI Act prohibits that), nor for anything 
 A recording is deleted within {DELETE_AFTER_S / 60:g} minutes{unless}.</p>
 {instead}
 </aside>"""
-
-
-def model_line(pipeline: EmotionPipeline) -> str:
-    """Name a model by its recipe, with its share of recognised emotions where that is measured."""
-    model = pipeline.checkpoint
-    name = model.config.training.get("recipe", model.name)
-    row = expected_row(model.metrics)
-    return f"{name} ({100 * row['ua']:.0f} % on unheard voices)" if row else name
 
 
 def accuracy(metrics: list[dict]) -> str:

@@ -10,7 +10,7 @@ def add(commands: "argparse._SubParsersAction") -> None:
     """Add this room's to `python -m train`."""
     embed = commands.add_parser("embed", help="put a run into ser/weights")
     embed.add_argument("run_folder", metavar="RUN", type=Path)
-    embed.add_argument("--founding", action="store_true", help="as the founding model beside it")
+    embed.add_argument("--beside", choices=checkpoint.BESIDE, help="as a model beside the default")
     _add_despite_licence(embed)
     embed.set_defaults(run=_embed)
 
@@ -43,7 +43,7 @@ def add(commands: "argparse._SubParsersAction") -> None:
 def _embed(options: argparse.Namespace) -> None:
     from train.release import embed
 
-    target = checkpoint.FOUNDING if options.founding else checkpoint.EMBEDDED
+    target = checkpoint.BESIDE[options.beside] if options.beside else checkpoint.EMBEDDED
     embed.embed(options.run_folder, target=target, despite_licence=options.despite_licence)
 
 
