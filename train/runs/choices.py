@@ -1,18 +1,24 @@
 """What is chosen by leaving one corpus out: penalty, temperature, certainty, adaptation."""
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from scipy.optimize import minimize
 
 from ser.checkpoints.checkpoint import CheckpointConfig
 from ser.labels import LABELS
-from train.corpora.splits import LEFT_OUT_IN_TURN
+from train.corpora.splits import LEAVE_ONE_CORPUS_OUT, LEFT_OUT_IN_TURN
 from train.fit import by_corpus
 from train.judge import metrics
+from train.recipes.recipe import Recipe
 from train.runs.bank import HOME_FOLDS, STRENGTHS, Bank, Scored
 
+CHOICES_NAME = "choices.json"
+SHIPPED_NAME = f"all-{CHOICES_NAME}"
+RAVDESS_NAME = f"fold-1-seed-0/{CHOICES_NAME}"
 CLIPS_BELIEVED_HALF = (1.0, 2.0, 3.0, 5.0, 10.0)  # k of n / (n + k)
 SET_SIZES = (2, 5, 20)
 ONE_SIDED = ("angry", "sad")
@@ -32,6 +38,17 @@ class LeftOutChoices:
     adaptation_clips: float
     figures: dict[str, float]
 
+    @classmethod
+    def load(cls, path: Path) -> "LeftOutChoices":
+        """Read what `save` wrote."""
+        told = json.loads(path.read_text())
+        return cls(**told | {"certainty": tuple(told["certainty"])})
+
+    def save(self, path: Path) -> None:
+        """Write it as JSON."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(asdict(self), indent=1) + "\n")
+
     def into(self, config: CheckpointConfig) -> CheckpointConfig:
         """A checkpoint's config with these in it; the penalty is in its weights."""
         return replace(
@@ -41,6 +58,22 @@ class LeftOutChoices:
             certainty=self.certainty,
             adaptation_clips=self.adaptation_clips,
         )
+
+
+def choices_for(recipe: Recipe, protocol: str, runs: Path) -> LeftOutChoices:
+    """What weights of a protocol are calibrated with: what was chosen without whom it judges.
+
+    Protocols that judge RAVDESS take what was chosen with RAVDESS left out, those that judge nobody
+    what was chosen on all corpora. ValueError where `leave-out` has not chosen it.
+    """
+    name = SHIPPED_NAME if protocol.startswith("ship-") else RAVDESS_NAME
+    path = runs / recipe.name / LEAVE_ONE_CORPUS_OUT / name
+    if not path.exists():
+        raise ValueError(
+            f"{recipe.name} is calibrated on corpora left out: run `python -m train leave-out "
+            f"--recipe {recipe.name}` first."
+        )
+    return LeftOutChoices.load(path)
 
 
 def choose(bank: Bank, judged: Sequence[str], learnable: Sequence[str]) -> LeftOutChoices:
