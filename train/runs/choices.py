@@ -194,7 +194,9 @@ def gain_of_sets(
     for _ in range(n_draws):
         drawn = rng.choice(among, min(size, len(among)), replace=False)
         rest = rng.permutation(np.setdiff1d(rows, drawn))[:LARGEST_REST]
+        if not len(rest):
+            continue
         residual = bank.residuals(head, drawn).mean(dim=0)
         adapted = bank.ua(head, rest, residual * len(drawn) / (len(drawn) + k))
         gains.append(adapted - bank.ua(head, rest, 0.0))
-    return float(np.mean(gains))
+    return float(np.mean(gains)) if gains else 0.0
