@@ -109,6 +109,12 @@ def build(
                 prediction = judge(path, number)
                 # A machine's voice is nothing to share.
                 asked = None if Path(path).is_relative_to(EXAMPLES) else (path, number)
+                if prediction.reason:  # there is nothing to draw, and no answer to share
+                    return {
+                        judged: None,
+                        **offer(before, None),
+                        **nothing(words.answer(prediction)),
+                    }
                 with in_a_sentence():
                     return {
                         judged: asked,
@@ -121,14 +127,12 @@ def build(
                         **dict(zip(stages, stage_plots(prediction), strict=True)),
                     }
             except gr.Error as error:
-                hidden = gr.update(visible=False)
-                return {
-                    judged: None,
-                    **offer(before, None),
-                    said: words.no_answer(error.message),
-                    bars: hidden,
-                    details: hidden,
-                }
+                sentence = words.no_answer(error.message)
+                return {judged: None, **offer(before, None), **nothing(sentence)}
+
+        def nothing(sentence: str) -> dict:
+            hidden = gr.update(visible=False)
+            return {said: sentence, bars: hidden, details: hidden}
 
         # Recorded, chosen, trimmed or taken from the examples, the sound changes once.
         gr.on(

@@ -52,6 +52,7 @@ def test_the_json_object(answer):
     assert sum(values["attention"]) == pytest.approx(1, abs=of_attention)
     assert set(values) == {
         "label",
+        "reason",
         "probabilities",
         "attention",
         "attention_times_s",

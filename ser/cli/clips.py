@@ -90,7 +90,11 @@ def _version() -> str:
 
 
 def _table(file: str, prediction: Prediction, is_quiet: bool) -> str:
-    best = prediction.emotion
+    if (best := prediction.emotion) is None:
+        warnings = [] if is_quiet else [f"  warning: {text}" for text in prediction.warnings]
+        return "\n".join(
+            [f"{file}: {prediction.reason} ({prediction.duration_s:.1f} s)", *warnings]
+        )
     lines = [
         f"{file}: {best.emoji} {best.name}, {100 * prediction.probabilities[best.index]:.0f} % "
         f"({prediction.duration_s:.1f} s, judged in {prediction.timings_ms['total']:.0f} ms)"

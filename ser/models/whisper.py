@@ -12,6 +12,7 @@ from ser.models.statistics import LinearHead
 MAX_STEPS = 750  # of 20 ms: 15 s, the longest window
 FRAMES_A_STEP = 2
 SMALL = 1e-10  # before a root
+N_SPEECH = 2  # scores of a speech head: a voice, singing
 EVEN = 1e-6  # evidence that every step has, so that it always adds up to something
 EXPECTED_TEMPERATURE = 2.0  # of the answers by which a clip's emotion is told from its room
 FAR = 25.0  # squared deviations, beyond which a statistic lies no further from a corpus
@@ -98,6 +99,9 @@ class WhisperStatistics(nn.Module):
 
     Where `n_corpora` were learnt side by side (`train.fit.by_corpus`), the model knows the mean
     statistics of each, `corpora`, and how each emotion's lie from them, `emotions`.
+
+    With a `speech_head` (`train.fit.speech_head`) it also tells a voice from other sounds, by the
+    same statistics: another linear layer on the embedding as it is without a shift.
     """
 
     is_frozen = True  # so that training keeps what it found in a clip
@@ -110,6 +114,7 @@ class WhisperStatistics(nn.Module):
         n_heads: int = 8,
         layers: Sequence[int] = (1, 2, 3),
         n_corpora: int = 0,
+        speech_head: bool = False,
     ):
         super().__init__()
         self.n_features = n_features
@@ -122,6 +127,7 @@ class WhisperStatistics(nn.Module):
         if n_corpora:
             size = self.embedding_size
             self.know(torch.zeros(n_corpora, size), torch.zeros(n_classes, size))
+        self.speech = nn.Linear(self.embedding_size, N_SPEECH) if speech_head else None
 
     def know(self, corpora: torch.Tensor, emotions: torch.Tensor) -> None:
         """Keep what was learnt of corpora (n_corpora, n_statistics) and emotions (8, the same)."""
@@ -130,9 +136,10 @@ class WhisperStatistics(nn.Module):
         self.n_corpora = len(corpora)
 
     @property
-    def checkpoint_args(self) -> dict[str, int]:
+    def checkpoint_args(self) -> dict[str, int | bool]:
         """What config.json holds besides the recipe's arguments."""
-        return {"n_corpora": self.n_corpora} if self.n_corpora else {}
+        args = {"n_corpora": self.n_corpora} if self.n_corpora else {}
+        return args | ({"speech_head": True} if self.speech is not None else {})
 
     def forward(
         self,
@@ -160,7 +167,8 @@ class WhisperStatistics(nn.Module):
         if mask is not None:
             weights = weights * mask
         attention = weights / weights.sum(dim=1, keepdim=True)
-        return ModelOutput(logits, attention, embedding, residual, distance)
+        speech = None if self.speech is None else self.speech(self.head.embed(heard))
+        return ModelOutput(logits, attention, embedding, residual, distance, speech)
 
     def of_statistics(
         self, heard: torch.Tensor, shift: torch.Tensor | float

@@ -80,7 +80,8 @@ def _exported(model: nn.Module, scratch: Path) -> Path:
         torch.zeros(1, EXAMPLE_FRAMES, model.n_features),
         torch.zeros(1, model.embedding_size),
     )
-    names = list(ModelOutput._fields) if model.n_corpora else ["logits", "attention", "embedding"]
+    names = list(ModelOutput._fields[:5] if model.n_corpora else ModelOutput._fields[:3])
+    names += ["speech"] if model.speech is not None else []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the exporter, about itself
         torch.onnx.export(
