@@ -77,15 +77,26 @@ class Block(nn.Module):
     def forward(self, hidden: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         """(batch, step, size) -> the same; steps where `mask` is False are not looked at."""
         seen = self.norm1(hidden)
-        query, key, value = (
-            layer(seen).unflatten(2, (self.n_heads, -1)).transpose(1, 2)
-            for layer in (self.query, self.key, self.value)
-        )
-        attended = functional.scaled_dot_product_attention(
-            query, key, value, attn_mask=None if mask is None else mask[:, None, None, :]
-        )
-        hidden = hidden + self.out(attended.transpose(1, 2).flatten(2))
+        heard = [layer(seen) for layer in (self.query, self.key, self.value)]
+        hidden = hidden + self.out(_attended(*heard, self.n_heads, mask))
         return hidden + self.fc2(functional.gelu(self.fc1(self.norm2(hidden))))
+
+
+def _attended(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    n_heads: int,
+    mask: torch.Tensor | None,
+) -> torch.Tensor:
+    """Attention of `n_heads` side by side, (batch, step, size) each -> the same."""
+    if mask is None and torch.compiler.is_exporting():  # one operator, which divides them itself
+        sizes = {"q_num_heads": n_heads, "kv_num_heads": n_heads}
+        return torch.onnx.ops.attention(query, key, value, **sizes)[0]
+    heads = (part.unflatten(2, (n_heads, -1)).transpose(1, 2) for part in (query, key, value))
+    seen = None if mask is None else mask[:, None, None, :]
+    attended = functional.scaled_dot_product_attention(*heads, attn_mask=seen)
+    return attended.transpose(1, 2).flatten(2)
 
 
 class WhisperStatistics(nn.Module):
