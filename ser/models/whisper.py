@@ -78,15 +78,26 @@ class Block(nn.Module):
     def forward(self, hidden: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         """(batch, step, size) -> the same; steps where `mask` is False are not looked at."""
         seen = self.norm1(hidden)
-        query, key, value = (
-            layer(seen).unflatten(2, (self.n_heads, -1)).transpose(1, 2)
-            for layer in (self.query, self.key, self.value)
-        )
-        attended = functional.scaled_dot_product_attention(
-            query, key, value, attn_mask=None if mask is None else mask[:, None, None, :]
-        )
-        hidden = hidden + self.out(attended.transpose(1, 2).flatten(2))
+        heard = [layer(seen) for layer in (self.query, self.key, self.value)]
+        hidden = hidden + self.out(_attended(*heard, self.n_heads, mask))
         return hidden + self.fc2(functional.gelu(self.fc1(self.norm2(hidden))))
+
+
+def _attended(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    n_heads: int,
+    mask: torch.Tensor | None,
+) -> torch.Tensor:
+    """Attention of `n_heads` side by side, (batch, step, size) each -> the same."""
+    if mask is None and torch.compiler.is_exporting():  # one operator, which divides them itself
+        sizes = {"q_num_heads": n_heads, "kv_num_heads": n_heads}
+        return torch.onnx.ops.attention(query, key, value, **sizes)[0]
+    heads = (part.unflatten(2, (n_heads, -1)).transpose(1, 2) for part in (query, key, value))
+    seen = None if mask is None else mask[:, None, None, :]
+    attended = functional.scaled_dot_product_attention(*heads, attn_mask=seen)
+    return attended.transpose(1, 2).flatten(2)
 
 
 class WhisperStatistics(nn.Module):
@@ -159,9 +170,9 @@ class WhisperStatistics(nn.Module):
     ) -> ModelOutput:
         """Judge windows that were checked: what becomes a graph, without a mask."""
         states, real = self._states(features, mask)
-        heard = _over_time(states, real)
+        heard, away = _over_time(states, real)
         logits, embedding, residual, distance = self.of_statistics(heard, shift)
-        weights = self._evidence(states, real, heard, logits).float()
+        weights = self._evidence(away, real, heard, logits).float()
         n_frames = features.shape[1]
         weights = at_frame_rate(weights[:, :, None], n_frames + 1, FRAMES_A_STEP)[:, :n_frames, 0]
         if mask is not None:
@@ -189,7 +200,7 @@ class WhisperStatistics(nn.Module):
 
     def statistics(self, features: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """What the linear head sees, before it is standardised: (batch, embedding_size)."""
-        return _over_time(*self._states(features, mask))
+        return _over_time(*self._states(features, mask))[0]
 
     def _states(
         self, features: torch.Tensor, mask: torch.Tensor | None
@@ -200,7 +211,7 @@ class WhisperStatistics(nn.Module):
 
     def _evidence(
         self,
-        states: torch.Tensor,
+        away: torch.Tensor,
         real: torch.Tensor | None,
         statistics: torch.Tensor,
         logits: torch.Tensor,
@@ -214,24 +225,26 @@ class WhisperStatistics(nn.Module):
         weight = self.head.classify.weight - self.head.classify.weight.mean(dim=0)
         deviation = (self.head.norm.running_var + self.head.norm.eps).sqrt()
         by_mean, by_spread = (weight / deviation)[logits.argmax(dim=1)].chunk(2, dim=1)
-        mean, spread = statistics.chunk(2, dim=1)
-        away = states - mean[:, None]
-        adds = torch.einsum("btc,bc->bt", away, by_mean)
-        adds = adds + torch.einsum("btc,bc->bt", away.square(), by_spread / spread)
+        spread = statistics.chunk(2, dim=1)[1]
+        adds = away @ by_mean[:, :, None] + (away * away) @ (by_spread / spread)[:, :, None]
+        adds = adds[:, :, 0]
         if real is None:
             return adds - adds.amin(dim=1, keepdim=True) + EVEN
         least = adds.masked_fill(~real, torch.inf).amin(dim=1, keepdim=True)
         return (adds - least) * real + EVEN
 
 
-def _over_time(states: torch.Tensor, real: torch.Tensor | None) -> torch.Tensor:
-    """Mean and deviation of (batch, step, channel) over the steps that are `real`, side by side."""
-    if real is None:
-        mean = states.mean(dim=1)
-        variance = (states - mean[:, None]).square().mean(dim=1)
-    else:
-        real = real[:, :, None].to(states)
-        n_steps = real.sum(dim=1)
-        mean = (states * real).sum(dim=1) / n_steps
-        variance = ((states - mean[:, None]).square() * real).sum(dim=1) / n_steps
-    return torch.cat([mean, (variance + SMALL).sqrt()], dim=1)
+def _over_time(
+    states: torch.Tensor, real: torch.Tensor | None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and deviation of (batch, step, channel) over the steps that are `real`, side by side.
+
+    And how far each step lies from the mean, (batch, step, channel). Means are matrix products:
+    ONNX Runtime is slow at sums over any axis but the last.
+    """
+    real = torch.ones_like(states[:, :, 0]) if real is None else real.to(states)
+    shares = (real / real.sum(dim=1, keepdim=True))[:, None]
+    mean = shares @ states
+    away = states - mean
+    variance = shares @ (away * away)
+    return torch.cat([mean, (variance + SMALL).sqrt()], dim=2)[:, 0], away

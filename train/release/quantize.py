@@ -26,7 +26,7 @@ from ser.models.base import ModelOutput
 from ser.pipeline import EmotionPipeline
 from train.judge.finished import load_run
 
-OPSET = 20
+OPSET = 23  # since which attention is one operator
 SHARD_BYTES = 9_000_000
 IN_GRAPH_BYTES = 1024  # smaller tensors stay in the graph: shapes and other constants
 EXAMPLE_FRAMES = 300
