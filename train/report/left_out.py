@@ -1,5 +1,6 @@
 """leave-one-corpus-out: tables of people who are not RAVDESS, each corpus judged unheard."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from ser.labels import LABELS
 from train.corpora import CORPORA
 from train.corpora.splits import LEAVE_ONE_CORPUS_OUT
 from train.judge import evidence
+from train.judge.left_out import ADAPTATION_NAME
 from train.places import evidence_folders
 from train.report import tables
 
@@ -50,6 +52,7 @@ def left_out_part(results: Path, first: Sequence[str]) -> list[str]:
         "clips.",
         "",
         *_answered_lines(learnt),
+        *_adaptation_lines(results, first),
     ]
 
 
@@ -105,6 +108,42 @@ def _mean_cells(name: str, rows: Sequence[dict]) -> list[object]:
         f"{mean(rows, 'ece'):.3f}, {mean(rows, 'ece', 'own'):.3f}",
         f"{mean(rows, 'nll'):.2f}, {mean(rows, 'nll', 'own'):.2f}",
     ]
+
+
+def _adaptation_lines(results: Path, first: Sequence[str]) -> list[str]:
+    """What few clips gain, by kind of set and corpus; none where that was not measured."""
+    lines = []
+    for folder in evidence_folders(results, first):
+        path = folder / LEAVE_ONE_CORPUS_OUT / ADAPTATION_NAME
+        if not path.exists():
+            continue
+        rows = json.loads(path.read_text())
+        kinds = dict.fromkeys((row["set"], row["n"]) for row in rows)
+        corpora = dict.fromkeys(row["corpus"] for row in rows)
+        gain = {(row["set"], row["n"], row["corpus"]): row["gain"] for row in rows}
+        cells = []
+        for kind in kinds:
+            known = [gain.get((*kind, corpus)) for corpus in corpora]
+            there = [one for one in known if one is not None]
+            cells.append(
+                [
+                    f"{kind[1]} {kind[0]}",
+                    *("–" if one is None else tables.points(one) for one in known),
+                    tables.points(float(np.mean(there))),
+                ]
+            )
+        lines += [
+            "",
+            "What adaptation to few clips gains, in points of UA among the corpus's emotions:",
+            f"{folder.name}, drawn sets (ten draws), then other clips of the corpus judged.",
+            "*Mixed* sets are drawn at random, the others are of one emotion alone. *Voice*: calm or",
+            "neutral sentences of a speaker, whose clips of other emotions are judged then.",
+            "",
+            *tables.markdown(
+                ["clips heard", *(CORPORA[name].title for name in corpora), "mean"], cells
+            ),
+        ]
+    return lines
 
 
 def _certainty_lines(rows: Sequence[dict]) -> list[str]:

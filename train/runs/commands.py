@@ -40,6 +40,13 @@ def add(commands: "argparse._SubParsersAction") -> None:
     add_results(left)
     left.set_defaults(run=_leave_out)
 
+    adapted = commands.add_parser("adaptation", help="what few clips of a left-out corpus gain")
+    adapted.add_argument("--recipe", required=True, help="one that was left out")
+    adapted.add_argument("--seed", type=int, default=0)
+    adapted.add_argument("--runs", type=Path, help="where run folders lie (runs)")
+    add_results(adapted)
+    adapted.set_defaults(run=_adaptation)
+
 
 def _fit(options: argparse.Namespace) -> None:
     from train.runs import runs
@@ -88,6 +95,19 @@ def _leave_out(options: argparse.Namespace) -> None:
             f"{100 * row['ua_restricted']:.1f} %, with its own statistics "
             f"{100 * row['own']['ua_restricted']:.1f} %; ECE {row['ece']:.3f}"
         )
+
+
+def _adaptation(options: argparse.Namespace) -> None:
+    from train.runs.adaptation import adaptation
+
+    rows = adaptation(
+        load_recipe(options.recipe),
+        options.seed,
+        options.runs or places.RUNS,
+        options.results or places.RESULTS,
+    )
+    for row in rows:
+        print(f"{row['corpus']}, {row['n']} {row['set']}: {100 * row['gain']:+.1f} points")
 
 
 def _add_recipe(parser: argparse.ArgumentParser) -> None:
