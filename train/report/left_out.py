@@ -136,8 +136,8 @@ def _adaptation_lines(results: Path, first: Sequence[str]) -> list[str]:
             "",
             "What adaptation to few clips gains, in points of UA among the corpus's emotions:",
             f"{folder.name}, drawn sets (ten draws), then other clips of the corpus judged.",
-            "*Mixed* sets are drawn at random, the others are of one emotion alone. *Voice*: calm or",
-            "neutral sentences of a speaker, whose clips of other emotions are judged then.",
+            "*Mixed* sets are drawn at random, the others are of one emotion alone. *Voice*: calm",
+            "or neutral sentences of a speaker, whose clips of other emotions are judged then.",
             "",
             *tables.markdown(
                 ["clips heard", *(CORPORA[name].title for name in corpora), "mean"], cells
