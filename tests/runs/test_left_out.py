@@ -19,7 +19,7 @@ from train.corpora import load_corpora
 from train.corpora.splits import LEAVE_ONE_CORPUS_OUT, LEFT_OUT_IN_TURN, make_splits
 from train.judge.evaluate import Predictions
 from train.runs.bank import Scored
-from train.runs.choices import bounds, calibrate
+from train.runs.choices import bounds, calibrate, careful
 
 NAMES = {  # emotion number of the label list -> how a corpus's files say it
     "ravdess": lambda who, code: f"ravdess/Actor_{who:02d}/03-01-{code:02d}-01-01-01-{who:02d}",
@@ -223,3 +223,11 @@ def test_the_bounds_are_where_a_coin_of_their_odds_stops_to_pay():
     low, high = bounds([scored(confidence, 20_000)], 1.0, 0.0)
     assert low == pytest.approx(0.5, abs=0.05)
     assert high == pytest.approx(0.8, abs=0.05)
+
+
+def test_the_most_careful_adaptation_that_gains():
+    mixed, harmless = [0.02, 0.05, 0.08], [0.0, -0.02]
+    bold = np.array([[0.05, 0.08, 0.1, -0.05, 0.0]])  # one-sided sets cost it too much
+    gains = {1.0: bold, 5.0: np.array([[*mixed, *harmless]]), 20.0: np.array([[0.0] * 5])}
+    assert careful(gains) == 5.0
+    assert careful({1.0: bold, 5.0: bold + 0.01}) == 5.0  # too much, but less
