@@ -20,7 +20,7 @@ import librosa
 import numpy as np
 import soundfile
 
-from ser.checkpoints.checkpoint import FOUNDING, GOLDEN_CLIP
+from ser.checkpoints.checkpoint import GOLDEN_CLIP
 from ser.features import extract
 from ser.pipeline import EmotionPipeline
 from ser.process import keep_memory, one_thread
@@ -61,7 +61,7 @@ def clip() -> np.ndarray:
 def time_prediction() -> dict[str, dict[str, float]]:
     """Median and 95th percentile in ms of every stage, from a 16 kHz WAV file, warm, one thread."""
     pipeline = EmotionPipeline.from_pretrained()
-    mfcc = EmotionPipeline.from_pretrained(FOUNDING).config
+    mfcc = EmotionPipeline.from_pretrained("founding").config
     waveform = clip()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clip.wav"

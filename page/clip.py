@@ -1,9 +1,8 @@
-"""One clip: recorded or chosen, judged, its answer shown; and the same over the API.
+"""One clip: recorded or chosen, judged, its answer shown.
 
 Layout and wiring only: `ser.pipeline` judges, `ser.plots` draws, `page.words` finds the words.
 """
 
-import html
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ import gradio as gr
 
 from page import words
 from page.limits import DELETE_AGE_S, SWEEP_EVERY_S
+from page.models import models
 from page.sharing import Asked, sharing_panel
 from ser import plots
 from ser.feedback.queue import Feedback
@@ -42,15 +42,14 @@ def build(
     pipeline: EmotionPipeline,
     instead: str | None = None,
     shared: Feedback | None = None,
-    founding: EmotionPipeline | None = None,
 ) -> gr.Blocks:
-    """Lay out the page, wire it to the pipelines and to the queue of shared recordings, if any.
+    """Lay out the page, wire it to the models and to the queue of shared recordings, if any.
 
-    `founding` is offered beside `pipeline`, which answers unless told otherwise.
+    `pipeline` answers unless one of the models beside it is chosen.
     """
     gr.set_static_paths([EXAMPLES])  # served from where they lie, neither copied nor deleted
     examples = sorted(EXAMPLES.glob("*.flac"))
-    pipelines = [pipeline, founding] if founding else [pipeline]
+    offered = models(pipeline)
     with gr.Blocks(
         title="How does a voice sound?",
         analytics_enabled=False,
@@ -71,11 +70,10 @@ def build(
                 )
                 button = gr.Button("Listen", variant="primary")
                 which = gr.Radio(
-                    [(words.model_line(one), number) for number, one in enumerate(pipelines)],
+                    [(one.line, number) for number, one in enumerate(offered)],
                     value=0,
                     label="Who answers",
                     elem_id="which",
-                    visible=len(pipelines) > 1,
                 )
             with gr.Column(min_width=320):
                 said = gr.HTML(f'<p class="answer">{words.EMPTY}</p>', elem_id="said")
@@ -99,19 +97,12 @@ def build(
             with in_a_sentence():
                 if not path:
                     raise AudioError(words.EMPTY)
-                return pipelines[number].predict(path)
+                return offered[number].pipeline().predict(path)
 
         offer, form = (
             sharing_panel(shared, judge, recording, judged) if shared else (lambda *_: {}, [])
         )
-        gr.HTML(
-            "".join(
-                f"<p>Model {html.escape(one.checkpoint.name)} "
-                f"({one.checkpoint.config.model_name}), revision {one.checkpoint.revision}</p>"
-                for one in pipelines
-            ),
-            elem_id="foot",
-        )
+        gr.HTML("".join(one.foot for one in offered), elem_id="foot")
 
         def show(path: str | None, number: int, before: Asked | None) -> dict:
             try:
@@ -143,11 +134,6 @@ def build(
             hidden = gr.update(visible=False)
             return {said: sentence, bars: hidden, details: hidden}
 
-        def predict(clip: str | None) -> dict:
-            """Judge one sound file; the answer is what `python -m ser --json` prints for it."""
-            prediction = judge(clip, 0)
-            return {"file": Path(clip).name, **prediction.to_dict()}
-
         # Recorded, chosen, trimmed or taken from the examples, the sound changes once.
         gr.on(
             [recording.change, button.click, which.input],
@@ -158,14 +144,6 @@ def build(
             trigger_mode="always_last",
             concurrency_id="predict",
             api_visibility="private",
-        )
-        gr.on(
-            [],
-            predict,
-            inputs=recording,
-            outputs=gr.JSON(label="answer", visible=False),
-            concurrency_id="predict",
-            api_name="predict",
         )
     return page
 

@@ -6,7 +6,6 @@ from page.limits import DELETE_AFTER_S
 from ser import plots
 from ser.checkpoints.checkpoint import expected_row
 from ser.labels import EMOTIONS
-from ser.pipeline import EmotionPipeline
 from ser.prediction import Prediction
 
 EMPTY = "Please record or choose a sound first."
@@ -34,14 +33,6 @@ A recording is deleted within {DELETE_AFTER_S / 60:g} minutes{unless}.</p>
 </aside>"""
 
 
-def model_line(pipeline: EmotionPipeline) -> str:
-    """Name a model by its recipe, with its share of recognised emotions where that is measured."""
-    model = pipeline.checkpoint
-    name = model.config.training.get("recipe", model.name)
-    row = expected_row(model.metrics)
-    return f"{name} ({100 * row['ua']:.0f} % on unheard voices)" if row else name
-
-
 def accuracy(metrics: list[dict]) -> str:
     """Say what was measured on speakers that the model never heard."""
     row = expected_row(metrics)
@@ -56,7 +47,16 @@ def accuracy(metrics: list[dict]) -> str:
 
 
 def elsewhere(metrics: list[dict]) -> str:
-    """Say what was measured on corpora that these weights never heard; nothing where none was."""
+    """Say what was measured on corpora that were not learnt; nothing where none was."""
+    left_out = [row for row in metrics if row.get("protocol") == "leave-one-corpus-out"]
+    if left_out:
+        ua = sum(row["ua_restricted"] for row in left_out) / len(left_out)
+        chance = sum(1 / len(row["classes"]) for row in left_out) / len(left_out)
+        return (
+            f" On {len(left_out)} corpora, each left out of its training in turn, it recognises "
+            f"on average <strong>{100 * ua:.0f}&nbsp;%</strong> of the emotions that a corpus has "
+            f"(chance {100 * chance:.0f}&nbsp;%)."
+        )
     shares = [row["ua"] for row in metrics if row.get("protocol") == "cross-corpus"]
     if not shares:
         return ""

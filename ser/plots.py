@@ -4,23 +4,19 @@ Figures are transparent, so they stand on a light and on a dark page; long recor
 to what a screen can show, so a figure stays small however long the sound is.
 """
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from ser.labels import EMOTIONS
+from ser.prediction import Prediction, certainty
 from ser.sound.audio import SAMPLE_RATE
-
-if TYPE_CHECKING:
-    from ser.prediction import Prediction
 
 MAX_POINTS = 2000  # of a curve, more than a screen has columns
 MAX_COLUMNS = 400  # of a heat map
 SPAN_S = 0.5  # about two syllables: the stretch that is named as counting most
 PRONOUNCED = 1.25  # a stretch counts as standing out above this many times its even share
-SURE, FAIRLY_SURE = 0.8, 0.5  # probability of the best label
+FAIRLY_SURE, SURE = 0.5, 0.8  # probability of the best label, where nobody measured better
 
 TEXT_COLOR = "#808080"  # readable on white and on black
 GRID_COLOR = "rgba(128, 128, 128, 0.25)"
@@ -32,7 +28,7 @@ SPAN_COLOR = "rgba(139, 92, 246, 0.18)"
 # --- figures ----------------------------------------------------------------------------------
 
 
-def probability_bars(prediction: "Prediction") -> go.Figure:
+def probability_bars(prediction: Prediction) -> go.Figure:
     """Draw eight horizontal bars in label order, each with its percentage in text."""
     names = [f"{emotion.emoji} {emotion.name}" for emotion in EMOTIONS]
     best = int(prediction.probabilities.argmax())
@@ -57,7 +53,7 @@ def probability_bars(prediction: "Prediction") -> go.Figure:
     return _styled(figure, height=320)
 
 
-def attention_over_waveform(prediction: "Prediction") -> go.Figure:
+def attention_over_waveform(prediction: Prediction) -> go.Figure:
     """Draw attention above the waveform on one axis, in seconds of the original recording."""
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.06)
     figure.add_traces(_attention_traces(prediction), rows=1, cols=1)
@@ -68,14 +64,14 @@ def attention_over_waveform(prediction: "Prediction") -> go.Figure:
     return _styled_in_time(figure, prediction, height=340)
 
 
-def waveform(prediction: "Prediction") -> go.Figure:
+def waveform(prediction: Prediction) -> go.Figure:
     """Draw the waveform that the answer was made from."""
     figure = go.Figure(_waveform_trace(prediction))
     figure.update_yaxes(title_text="amplitude")
     return _styled_in_time(figure, prediction, height=240)
 
 
-def attention(prediction: "Prediction") -> go.Figure:
+def attention(prediction: Prediction) -> go.Figure:
     """Draw how much each moment counted: 1 where it counted as much as all others on average."""
     figure = go.Figure(_attention_traces(prediction))
     _mark_strongest_span(figure, prediction)
@@ -83,7 +79,7 @@ def attention(prediction: "Prediction") -> go.Figure:
     return _styled_in_time(figure, prediction, height=240)
 
 
-def feature_heatmap(prediction: "Prediction") -> go.Figure:
+def feature_heatmap(prediction: Prediction) -> go.Figure:
     """Draw what the model saw: one named row a feature, in standard deviations from its mean."""
     n_frames, n_features = prediction.features.shape
     times_s = prediction.attention_times_s
@@ -124,7 +120,7 @@ def percent(share: float) -> str:
     return "under 1\u00a0%" if 0 < share < 0.005 else f"{100 * share:.0f}\u00a0%"
 
 
-def answer_sentence(prediction: "Prediction") -> str:
+def answer_sentence(prediction: Prediction) -> str:
     """Name the most probable expression, say how sure that is, and name the runner-up if unsure.
 
     Where no speech was heard, say that instead.
@@ -136,17 +132,18 @@ def answer_sentence(prediction: "Prediction") -> str:
         (EMOTIONS[i], float(prediction.probabilities[i])) for i in ranked[:2]
     )
     best, runner_up = f"{first.emoji} {first.name}", f"{second.emoji} {second.name}"
-    if p >= SURE:
+    said = prediction.certainty or certainty(p, FAIRLY_SURE, SURE)
+    if said == "sure":
         return f"Perceived expression: {best}. The model is sure ({percent(p)})."
     runner_up = f"next comes {runner_up} ({percent(q)})"
-    if p >= FAIRLY_SURE:
+    if said == "fairly sure":
         return (
             f"Perceived expression: {best}. The model is fairly sure ({percent(p)}); {runner_up}."
         )
     return f"Perceived expression: perhaps {best} ({percent(p)}). The model is unsure; {runner_up}."
 
 
-def attention_sentence(prediction: "Prediction") -> str:
+def attention_sentence(prediction: Prediction) -> str:
     """Say where in time the attention lies, as the plot shows it."""
     start_s, stop_s, share, times_average = strongest_span(prediction)
     if times_average < PRONOUNCED:
@@ -157,7 +154,7 @@ def attention_sentence(prediction: "Prediction") -> str:
     )
 
 
-def strongest_span(prediction: "Prediction") -> tuple[float, float, float, float]:
+def strongest_span(prediction: Prediction) -> tuple[float, float, float, float]:
     """Find the `SPAN_S` with most attention: start (s), stop (s), its share, times its even share.
 
     The even share is what it would get if every frame counted the same.
@@ -176,7 +173,7 @@ def strongest_span(prediction: "Prediction") -> tuple[float, float, float, float
 # --- traces and style -------------------------------------------------------------------------
 
 
-def _waveform_trace(prediction: "Prediction") -> go.Scatter:
+def _waveform_trace(prediction: Prediction) -> go.Scatter:
     times_s, samples = _envelope(prediction.waveform)
     return go.Scatter(
         x=times_s,
@@ -187,7 +184,7 @@ def _waveform_trace(prediction: "Prediction") -> go.Scatter:
     )
 
 
-def _attention_traces(prediction: "Prediction") -> list[go.Scatter]:
+def _attention_traces(prediction: Prediction) -> list[go.Scatter]:
     """Give an area and a line on it; Plotly would fill an area across gaps, so it is 0 there."""
     relative = prediction.attention * len(prediction.attention) / prediction.attention.sum()
     centres_s, means = _binned(prediction.attention_times_s, relative[:, None], MAX_POINTS)
@@ -212,7 +209,7 @@ def _attention_traces(prediction: "Prediction") -> list[go.Scatter]:
     ]
 
 
-def _mark_strongest_span(figure: go.Figure, prediction: "Prediction") -> None:
+def _mark_strongest_span(figure: go.Figure, prediction: Prediction) -> None:
     start_s, stop_s, _, times_average = strongest_span(prediction)
     if times_average >= PRONOUNCED:
         figure.add_shape(
@@ -229,7 +226,7 @@ def _mark_strongest_span(figure: go.Figure, prediction: "Prediction") -> None:
         )
 
 
-def _styled_in_time(figure: go.Figure, prediction: "Prediction", height: int) -> go.Figure:
+def _styled_in_time(figure: go.Figure, prediction: Prediction, height: int) -> go.Figure:
     figure.update_xaxes(range=[0, prediction.duration_s], ticksuffix=" s")
     return _styled(figure, height)
 

@@ -12,6 +12,11 @@ from ser.restriction import checked, restricted, sentence
 Certainty = Literal["unsure", "fairly sure", "sure"]
 
 
+def certainty(confidence: float, fairly: float, sure: float) -> Certainty:
+    """In words, how sure an answer of this confidence is: from `fairly` on, and from `sure` on."""
+    return "sure" if confidence >= sure else "fairly sure" if confidence >= fairly else "unsure"
+
+
 @dataclass(frozen=True)
 class Prediction:
     """What was heard.
@@ -65,8 +70,7 @@ class Prediction:
         """How far to trust the answer, measured on corpora that had not been learnt."""
         if not self.certainty_bounds or self.reason:
             return None
-        confidence, (fairly, sure) = self.probabilities.max(), self.certainty_bounds
-        return "sure" if confidence >= sure else "fairly sure" if confidence >= fairly else "unsure"
+        return certainty(float(self.probabilities.max()), *self.certainty_bounds)
 
     def restricted(self, emotions: Iterable[str]) -> "Prediction":
         """The same answer among some emotions only, which a warning says.

@@ -9,7 +9,7 @@ import soundfile
 import torch
 
 from ser.checkpoints import checkpoint
-from ser.checkpoints.checkpoint import EMBEDDED, FOUNDING, GOLDEN_CLIP
+from ser.checkpoints.checkpoint import BESIDE, EMBEDDED, GOLDEN_CLIP
 from ser.labels import LABELS
 from ser.models.stretch import stretched
 from ser.pipeline import GOLDEN_TOLERANCE, EmotionPipeline
@@ -70,12 +70,12 @@ def test_the_json_object(answer):
 @pytest.mark.numeric
 def test_stretched_answers_are_averaged_with_the_plain_one(speech):
     def heard(samples, *rates):
-        loaded = checkpoint.load(FOUNDING)
+        loaded = checkpoint.load("founding")
         config = replace(loaded.config, stretches=rates)
         return EmotionPipeline(replace(loaded, config=config)).predict((SAMPLE_RATE, samples))
 
     plain, both = heard(speech), heard(speech, 0.8, 1.25)
-    loaded = checkpoint.load(FOUNDING)
+    loaded = checkpoint.load("founding")
     views = [torch.from_numpy(plain.features)]
     views += [stretched(views[0], rate) for rate in (0.8, 1.25)]
     assert [round(len(views[0]) / len(view), 2) for view in views] == [1.0, 0.8, 1.25]
@@ -204,7 +204,7 @@ def test_refusals_come_through(pipeline):
 @pytest.mark.parametrize(
     "folder",
     [
-        FOUNDING,
+        BESIDE["founding"],
         pytest.param(
             EMBEDDED,
             marks=pytest.mark.xfail(strict=True, reason="the default moves by up to 0.014"),

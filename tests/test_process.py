@@ -1,9 +1,13 @@
 """A prediction takes one thread, and memory that is there already."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+ROOT = Path(__file__).parent.parent
 
 ASK = """
 import numpy, torch
@@ -17,6 +21,25 @@ print(torch.get_num_threads(), *{pool["num_threads"] for pool in threadpool_info
 def test_torch_and_blas_compute_on_one_thread():
     done = subprocess.run([sys.executable, "-c", ASK], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["1", "1"]
+
+
+DETECT = """
+import sys
+import numpy
+from ser.pipeline import EmotionPipeline
+from ser.recordings.stream import Stream
+stream = Stream(EmotionPipeline.from_pretrained(), 16_000)
+stream.push(numpy.zeros(16_000, numpy.int16))
+assert "onnxruntime" in sys.modules
+"""
+
+
+def test_nothing_is_written_at_home_and_no_use_is_reported(tmp_path):
+    """ONNX Runtime does both, where it is not told otherwise before it is imported."""
+    home = {**os.environ, "HOME": str(tmp_path)}
+    home.pop("ORT_DISABLE_TELEMETRY", None)
+    subprocess.run([sys.executable, "-c", DETECT], env=home, cwd=ROOT, check=True)
+    assert list(tmp_path.rglob("*")) == []
 
 
 FAULTS = """

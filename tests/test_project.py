@@ -84,7 +84,7 @@ def test_the_readme_maps_every_module_in_the_row_of_its_room():
     rooms = mapped()
     missing = [
         str(path.relative_to(ROOT))
-        for top in (".", "page", "ser", "train", "benchmarks", "examples", "docs")
+        for top in (".", "page", "server", "ser", "train", "benchmarks", "examples", "docs")
         for path in (ROOT.glob("*.py") if top == "." else (ROOT / top).rglob("*.py"))
         if not path.name.startswith("__")
         and path.stem not in rooms.get(str(path.parent.relative_to(ROOT)), [])

@@ -10,16 +10,16 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from ser.checkpoints import hub
 from ser.checkpoints.config import (
+    BESIDE,
     CONFIG_NAME,
     EMBEDDED,
     ENSEMBLE,
-    FOUNDING,
     GOLDEN_CLIP,
     GRAPH_NAME,
     METRICS_NAME,
@@ -41,13 +41,13 @@ if TYPE_CHECKING:
     from torch import nn
 
 __all__ = [  # what config.json tells of a checkpoint belongs to it
+    "BESIDE",
     "CONFIG_NAME",
     "Checkpoint",
     "CheckpointConfig",
     "CheckpointError",
     "EMBEDDED",
     "ENSEMBLE",
-    "FOUNDING",
     "GOLDEN_CLIP",
     "GRAPH_NAME",
     "METRICS_NAME",
@@ -58,21 +58,36 @@ __all__ = [  # what config.json tells of a checkpoint belongs to it
     "file_names",
     "load",
     "load_snapshot",
+    "told",
     "save",
     "save_config",
     "softmax",
 ]
 
 
-@dataclass(frozen=True)
-class Checkpoint:
-    """A loaded model in evaluation mode, where it came from, and the rows of its metrics.json."""
+class Told(NamedTuple):
+    """What a checkpoint says of itself: where it came from, and the rows of its metrics.json."""
 
-    model: "nn.Module | GraphModel"
     config: CheckpointConfig
     name: str
     revision: str
     metrics: list[dict]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a checkpoint says of itself (see `Told`), and its model in evaluation mode."""
+
+    config: CheckpointConfig
+    name: str
+    revision: str
+    metrics: list[dict]
+    model: "nn.Module | GraphModel"
+
+    @property
+    def told(self) -> Told:
+        """All but the model."""
+        return Told(self.config, self.name, self.revision, self.metrics)
 
     @property
     def members(self) -> "list[tuple[nn.Module | GraphModel, CheckpointConfig, float]]":
@@ -117,13 +132,15 @@ def save_config(folder: Path, config: CheckpointConfig) -> None:
 def load(source: str | os.PathLike | None = None) -> Checkpoint:
     """Load the embedded default (None), a local folder, or `user/repo[@revision]` from the Hub.
 
-    Raises CheckpointError for whatever cannot be used, with the reason in one sentence.
+    A name in `BESIDE` is one of the other models that come with the code. Raises CheckpointError
+    for whatever cannot be used, with the reason in one sentence.
     """
     if source is None:
         return _load_folder(EMBEDDED, name="embedded")
+    if source in BESIDE:
+        return _load_folder(BESIDE[source], name=source)
     if _is_folder(source):
-        name = "founding" if Path(source) == FOUNDING else str(source)
-        return _load_folder(Path(source), name=name)
+        return _load_folder(Path(source), name=str(source))
     if hub_source := HubSource.parse(source):
         return _load_hub(hub_source)
     raise CheckpointError(f"{source} is neither a folder nor a Hub name like user/repo[@revision].")
@@ -155,11 +172,24 @@ def _is_folder(source: str | os.PathLike) -> bool:
         return False
 
 
-def _load_folder(folder: Path, name: str, revision: str | None = None) -> Checkpoint:
+def told(name: str) -> Told:
+    """What one of `BESIDE` says of itself, without its model being loaded.
+
+    Raises CheckpointError where its files cannot be read.
+    """
+    return _told(BESIDE[name], name)
+
+
+def _told(folder: Path, name: str, revision: str | None = None) -> Told:
     config = read_config(folder / CONFIG_NAME, f"{CONFIG_NAME} of {name}")
-    model = _load_graph(folder, config, name) if config.files else _load_torch(folder, config, name)
     metrics = _read_metrics(folder / METRICS_NAME, f"{METRICS_NAME} of {name}")
-    return Checkpoint(model, config, name, revision or _revision(folder), metrics)
+    return Told(config, name, revision or _revision(folder), metrics)
+
+
+def _load_folder(folder: Path, name: str, revision: str | None = None) -> Checkpoint:
+    said = _told(folder, name, revision)
+    load_model = _load_graph if said.config.files else _load_torch
+    return Checkpoint(*said, load_model(folder, said.config, name))
 
 
 def _load_torch(folder: Path, config: CheckpointConfig, name: str) -> "nn.Module":

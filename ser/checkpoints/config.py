@@ -21,7 +21,8 @@ WEIGHTS_NAME = "model.safetensors"
 METRICS_NAME = "metrics.json"
 PRIMARY = "emobox-6fold"  # the protocol whose figures are quoted: actors that nobody had heard
 EMBEDDED = Path(__file__).parent.parent / "weights"
-FOUNDING = EMBEDDED / "founding"  # the project's first model, selectable in the app
+# Models that come with the code beside the default: the best from scratch, and the first of all.
+BESIDE = {name: EMBEDDED / name for name in ("best", "founding")}
 GOLDEN_CLIP = Path(__file__).parent.parent / "golden.flac"
 GRAPH_NAME = "model.onnx"
 ENSEMBLE = "ensemble"

@@ -45,7 +45,7 @@ def test_the_embedded_checkpoint_is_found_wherever_one_stands(tmp_path, monkeypa
 def test_saved_and_reloaded_gives_the_identical_answer(tmp_path, config, speech):
     torch.manual_seed(0)
     model = config.build().eval()
-    before = EmotionPipeline(checkpoint.Checkpoint(model, config, "made", "here", tmp_path))
+    before = EmotionPipeline(checkpoint.Checkpoint(config, "made", "here", [], model))
     checkpoint.save(tmp_path, model, config)
     after = EmotionPipeline.from_pretrained(tmp_path)
     one, two = (p.predict((16_000, speech)) for p in (before, after))

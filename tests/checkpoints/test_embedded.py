@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ser.checkpoints import checkpoint
-from ser.checkpoints.checkpoint import EMBEDDED, FOUNDING
+from ser.checkpoints.checkpoint import BESIDE, EMBEDDED
 from ser.labels import LABELS
 from ser.pipeline import GOLDEN_TOLERANCE, EmotionPipeline
 from ser.process import keep_memory
@@ -29,18 +29,18 @@ def best():
 
 @pytest.fixture(scope="module")
 def founding():
-    return checkpoint.load(FOUNDING)
+    return checkpoint.load("founding")
 
 
 @pytest.mark.numeric
-@pytest.mark.parametrize("folder", [EMBEDDED, FOUNDING])
+@pytest.mark.parametrize("folder", [EMBEDDED, *BESIDE.values()])
 def test_they_are_small_and_prove_themselves(folder):
     assert sum(p.stat().st_size for p in folder.iterdir() if p.is_file()) < 10_000_000
     assert checkpoint.load(folder).config.golden is not None
     EmotionPipeline.from_pretrained(folder)
 
 
-@pytest.mark.parametrize("folder", [EMBEDDED, FOUNDING])
+@pytest.mark.parametrize("folder", [EMBEDDED, *BESIDE.values()])
 def test_their_figures_name_what_to_expect_from_unseen_speakers(folder):
     told = {(r["scope"], r["protocol"], r["part"]) for r in checkpoint.load(folder).metrics}
     assert ("recipe-crossval", "emobox-6fold", "test") in told
@@ -87,7 +87,7 @@ def test_the_command_line_reproduces_foundings_validation_figures(founding, ravd
     validation = set(founding.config.training["validation_speakers"])
     clips = [u for u in ravdess if u.speaker in validation]
     assert len(clips) == 240
-    command = [sys.executable, "-m", "ser", "--checkpoint", str(FOUNDING), "--json"]
+    command = [sys.executable, "-m", "ser", "--checkpoint", "founding", "--json"]
     command += [str(u.path) for u in clips]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     answers = [json.loads(line) for line in done.stdout.splitlines()]

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 import torch
 
-from ser.checkpoints.checkpoint import EMBEDDED, FOUNDING
+from ser.checkpoints.checkpoint import BESIDE
 from ser.features import FeatureConfig, extract
 from ser.labels import LABELS
 from ser.pipeline import EmotionPipeline
@@ -45,7 +45,7 @@ def store(utterances):
 
 @pytest.mark.numeric
 def test_training_and_serving_see_the_same(utterances, store):
-    pipeline = EmotionPipeline.from_pretrained(FOUNDING)
+    pipeline = EmotionPipeline.from_pretrained("founding")
     assert pipeline.config == CONFIG
     for utterance in utterances:
         served = pipeline.predict(utterance.path).features
@@ -53,7 +53,7 @@ def test_training_and_serving_see_the_same(utterances, store):
         np.testing.assert_array_equal(store.clean[utterance.stem][0], Kept.of(served).frames())
 
 
-@pytest.mark.parametrize("folder", [FOUNDING, EMBEDDED])
+@pytest.mark.parametrize("folder", [*BESIDE.values()])
 def test_keeping_features_moves_no_probability_by_a_thousandth(ravdess, folder):
     pipeline = EmotionPipeline.from_pretrained(folder)
     for utterance in ravdess[::29]:

@@ -67,12 +67,6 @@ def test_the_api_answers_as_the_command_line_does(client):
     assert answer == printed
 
 
-def test_predict_is_the_only_public_endpoint(client):
-    endpoints = client.view_api(return_format="dict", print_info=False)
-    assert list(endpoints["named_endpoints"]) == ["/predict"]
-    assert not endpoints["unnamed_endpoints"]
-
-
 def _sound(path: Path, samples: np.ndarray, rate_hz: int = 16_000) -> None:
     soundfile.write(path, samples, rate_hz)
 

@@ -10,7 +10,7 @@ def add(commands: "argparse._SubParsersAction") -> None:
     """Add this room's to `python -m train`."""
     embed = commands.add_parser("embed", help="put a run into ser/weights")
     embed.add_argument("run_folder", metavar="RUN", type=Path)
-    embed.add_argument("--founding", action="store_true", help="as the founding model beside it")
+    embed.add_argument("--beside", choices=checkpoint.BESIDE, help="as a model beside the default")
     _add_despite_licence(embed)
     embed.set_defaults(run=_embed)
 
@@ -18,6 +18,9 @@ def add(commands: "argparse._SubParsersAction") -> None:
     small.add_argument("run_folder", metavar="RUN", type=Path)
     small.add_argument("folder", metavar="FOLDER", type=Path, help="where the checkpoint goes")
     small.set_defaults(run=_quantize)
+
+    detector = commands.add_parser("detector", help="Silero's detector as matrix products")
+    detector.set_defaults(run=_detector)
 
     publish = commands.add_parser("publish", help="push a run to the Hub, as one commit")
     publish.add_argument("run_folder", metavar="RUN", type=Path)
@@ -43,7 +46,7 @@ def add(commands: "argparse._SubParsersAction") -> None:
 def _embed(options: argparse.Namespace) -> None:
     from train.release import embed
 
-    target = checkpoint.FOUNDING if options.founding else checkpoint.EMBEDDED
+    target = checkpoint.BESIDE[options.beside] if options.beside else checkpoint.EMBEDDED
     embed.embed(options.run_folder, target=target, despite_licence=options.despite_licence)
 
 
@@ -52,6 +55,13 @@ def _quantize(options: argparse.Namespace) -> None:
 
     quantize.quantize(options.run_folder, options.folder)
     print(f"The graph is in {options.folder}.")
+
+
+def _detector(_: argparse.Namespace) -> None:
+    from train.release import detector
+
+    detector.write()
+    print(f"The detector is in {detector.MODEL}.")
 
 
 def _publish(options: argparse.Namespace) -> None:

@@ -11,11 +11,15 @@ from train.places import ROOT
 
 PATTERNS = (  # named one by one, so that nobody's notes are made public
     *("app.py", "README.md", "docs/page.png", "LICENSE", "page/*.py", "page/theme.css"),
+    "server/*.py",
     *("requirements.txt", "pre-requirements.txt", "packages.txt"),
-    *("ser/**/*.py", "ser/golden.flac", "ser/sound/silero/*", "examples/*.flac"),
-    *("ser/weights/config.json", "ser/weights/model.safetensors", "ser/weights/metrics.json"),
-    *("ser/weights/founding/config.json", "ser/weights/founding/model.safetensors"),
-    *("ser/weights/founding/metrics.json", "ser/weights/README.md"),
+    *("ser/**/*.py", "ser/golden.flac", "ser/schema.json", "ser/sound/silero/*", "examples/*.flac"),
+    *("ser/weights/README.md", "ser/weights/WHISPER-LICENSE"),
+    *(
+        f"ser/weights/{folder}{name}"
+        for folder in ("", "best/", "founding/")
+        for name in ("config.json", "metrics.json", "model.onnx", "*.safetensors")
+    ),
 )
 KEPT = {".gitattributes"}  # the Hub's own
 

@@ -6,6 +6,7 @@ reads them: nothing is stored twice.
 """
 
 import json
+import shutil
 import tempfile
 import warnings
 from collections.abc import Sequence
@@ -32,7 +33,7 @@ EXAMPLE_FRAMES = 300
 
 
 def quantize(run: Path, folder: Path) -> None:
-    """Write the model of a run into `folder` as checkpoint format 2.
+    """Write the model of a run into `folder` as checkpoint format 2, with the run's figures.
 
     Raises ValueError for a folder that is not empty, an ensemble or a model that is asked about
     stretched clips, and CheckpointError where the run does not load.
@@ -57,6 +58,8 @@ def quantize(run: Path, folder: Path) -> None:
     checkpoint.save_config(folder, replace(config, golden=None))
     golden = EmotionPipeline(checkpoint.load(folder)).golden_answer()
     checkpoint.save_config(folder, replace(config, golden=golden))
+    if (run / checkpoint.METRICS_NAME).exists():
+        shutil.copyfile(run / checkpoint.METRICS_NAME, folder / checkpoint.METRICS_NAME)
 
 
 class _Whole(nn.Module):

@@ -36,6 +36,15 @@ def add(commands: "argparse._SubParsersAction") -> None:
     add_results(gate)
     gate.set_defaults(run=_gate)
 
+    left = commands.add_parser("leave-out", help="judge each corpus by weights that never heard it")
+    left.add_argument("--recipe", required=True, help="one fitted by corpus in closed form")
+    left.add_argument("--seed", type=int, default=0)
+    left.add_argument("--without", nargs="+", default=[], help="corpora that are never learnt")
+    left.add_argument("--runs", type=Path, help="where run folders go (runs)")
+    left.add_argument("--jobs", type=int, help="corpora judged at a time (one a core)")
+    add_results(left)
+    left.set_defaults(run=_leave_out)
+
 
 def _fit(options: argparse.Namespace) -> None:
     from train.runs import runs
@@ -79,6 +88,26 @@ def _gate(options: argparse.Namespace) -> None:
 
 def _told(share: dict) -> str:
     return f"{100 * share['share']:.1f} % of {share['n_clips']}"
+
+
+def _leave_out(options: argparse.Namespace) -> None:
+    from train.cores import N_WORKERS
+    from train.runs.left_out import leave_one_corpus_out
+
+    rows = leave_one_corpus_out(
+        load_recipe(options.recipe),
+        options.seed,
+        options.runs or places.RUNS,
+        options.results or places.RESULTS,
+        options.without,
+        options.jobs or N_WORKERS,
+    )
+    for row in rows:
+        print(
+            f"{row['tested_on']}, {row['n_clips']} clips: UA among its emotions "
+            f"{100 * row['ua_restricted']:.1f} %, with its own statistics "
+            f"{100 * row['own']['ua_restricted']:.1f} %; ECE {row['ece']:.3f}"
+        )
 
 
 def _add_recipe(parser: argparse.ArgumentParser) -> None:

@@ -38,6 +38,7 @@ from train.judge.evaluate import Predictions, git_commit, predict_all
 from train.judge.finished import PREDICTIONS_NAME, evaluate_run, load_run
 from train.recipes.recipe import Recipe
 from train.runs import distill
+from train.runs.choices import choices_for
 from train.runs.folders import claim, claimed_seed, rehearsal_folder, run_folder
 from train.runs.pretrain import Pretraining
 
@@ -158,14 +159,16 @@ def _fit_split(
         stretches=recipe.inference.stretches,
         temperature=fitted.temperature,
         training={
-            **_told(recipe, split, seed),
+            **told(recipe, split, seed),
             **said,
             "best_epoch": fitted.best_epoch,
             "n_epochs": len(fitted.history),
             "minutes": loop.read_minutes(run),
         },
     )
-    _save(run, fitted.model, config)
+    if recipe.train.by_corpus and not rehearsing:
+        config = choices_for(recipe, split.protocol, base).into(config)
+    save_run(run, fitted.model, config)
     if fitted.unheard is not None:
         distill.save_unheard(run, split.train, fitted.unheard.numpy())
     pictures.training_history(fitted.history, run / "training_history.png")
@@ -212,7 +215,7 @@ def _join(
         features=recipe.features,
         temperature=choices.temperature if choices else 1.0,
         training={
-            **_told(recipe, split, seed),
+            **told(recipe, split, seed),
             **said,
             "best_epoch": max(one["best_epoch"] for one in trained),
             "n_epochs": max(one["n_epochs"] for one in trained),
@@ -226,12 +229,12 @@ def _join(
         checkpoint.save(run, model, config)
         answers = predict_all(load_run(run), split.validation, split.fold, seed)
         config = replace(config, temperature=_temperature([answers], [1.0]))
-    _save(run, model, config)
+    save_run(run, model, config)
     distill.join_unheard(run, split.train, folders)
     return evaluate_run(run)
 
 
-def _told(recipe: Recipe, split: Split, seed: int) -> dict:
+def told(recipe: Recipe, split: Split, seed: int) -> dict:
     """What config.json says of the training, whatever came of it."""
     speakers = {
         f"{part}_speakers": _public_speakers(utterances) for part, utterances in split.parts.items()
@@ -248,7 +251,7 @@ def _told(recipe: Recipe, split: Split, seed: int) -> dict:
     }
 
 
-def _save(run: Path, model: nn.Module, config: CheckpointConfig) -> None:
+def save_run(run: Path, model: nn.Module, config: CheckpointConfig) -> None:
     """Write the checkpoint with the answer that it gives to the golden clip."""
     checkpoint.save(run, model, config)
     golden = EmotionPipeline(checkpoint.load(run)).golden_answer()

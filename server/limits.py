@@ -1,0 +1,30 @@
+"""What one visitor, one program or one speaker may cost."""
+
+from dataclasses import dataclass
+
+MAX_FILE_SIZE = "64mb"  # ten minutes of 16-bit mono at 48 kHz are 58 MB
+MAX_WAITING = 32  # in the queue: at two a time the last still waits only seconds
+CONCURRENT = 2  # predictions at a time, as many as a free Space has cores; each on one thread
+STOP_S = 5.0  # after SIGTERM, until what still runs is cut off
+HEALTH_EVERY_S = 60.0  # the model is asked again whether it still gives its golden answer
+HEALTH_PATIENCE_S = 20.0  # with a model that has not answered by then, the app is not well
+MAX_FILES = 50  # in one request
+
+
+@dataclass(frozen=True)
+class LiveLimits:
+    """Of /live, the stream of a voice."""
+
+    n_sessions: int = 8  # at a time
+    start_s: float = 10.0  # until the first message
+    longest_s: float = 3600.0  # of a session
+    idle_s: float = 30.0  # without a frame
+    ahead_s: float = 10.0  # of real time, in sound that was sent
+    behind_s: float = 20.0  # of sound waits to be judged: no more is taken
+    frame_s: float = 10.0  # of sound in one frame
+    n_refused: int = 100  # frames in a row
+    send_s: float = 20.0  # until a client has to take an event
+
+
+RATES_HZ = range(8_000, 48_001)  # of a stream
+FRAME_BYTES = 4 << 20  # twice what ten seconds at 48 kHz take: more ends the connection
