@@ -83,4 +83,6 @@ def _group_rows(kept: dict, conditions: Sequence[str]) -> list[list[str]]:
 
 
 def _cell(share: dict) -> str:
+    if not share["n_clips"]:
+        return "–"
     return f"{tables.percent(share['share'])} ({share['n_clips']:,})"

@@ -87,7 +87,7 @@ def _gate(options: argparse.Namespace) -> None:
 
 
 def _told(share: dict) -> str:
-    return f"{100 * share['share']:.1f} % of {share['n_clips']}"
+    return f"{100 * share['share']:.1f} % of {share['n_clips']}" if share["n_clips"] else "none"
 
 
 def _leave_out(options: argparse.Namespace) -> None:

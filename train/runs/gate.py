@@ -102,11 +102,19 @@ def fit_gate(run: Path, results: Path = RESULTS) -> dict:
 
 
 class Bench:
-    """Windows from which heads are fitted with some sounds and speakers left out."""
+    """Windows from which heads are fitted with some sounds and speakers left out.
+
+    Raises ValueError for fewer than three classes of sounds.
+    """
 
     def __init__(self, heard: Heard, embedding: torch.Tensor):
         self.heard, self.embedding = heard, embedding
         self.sounds = sorted({c.group for c in heard.clips if not c.is_voice})
+        if len(self.sounds) < 3:
+            raise ValueError(
+                "A gate is judged by leaving classes of sounds out, two at a time: there must be "
+                f"three, and here are {len(self.sounds)}."
+            )
         windows = [heard.clips[n] for n in heard.clip]
         self._groups = [f"{c.group} {WHISPER if c.condition == WHISPER else ''}" for c in windows]
         self._is_voice = np.array([c.is_voice for c in windows])
@@ -163,8 +171,7 @@ class Bench:
 def _is_learnt(clip: GateClip, sounds: set[str], folds: set[int]) -> bool:
     if not clip.is_voice:
         return clip.group not in sounds
-    is_kept = clip.fold >= 0 and clip.fold not in folds and clip.background not in sounds
-    return is_kept and clip.condition != AT_0_DB
+    return clip.fold >= 0 and clip.fold not in folds and clip.background not in sounds
 
 
 def _is_judged(clip: GateClip, sound: str, fold: int) -> bool:
@@ -220,8 +227,9 @@ def figures(judged: Scored, chosen: dict[str, tuple[float, ...]]) -> dict:
     names = np.array([f"{c.group} {c.name} {c.condition}" for c in judged.clips])
 
     def share(rows: np.ndarray, holds: np.ndarray) -> dict:
-        chosen_names = names[rows]
-        _, which, times = np.unique(chosen_names, return_inverse=True, return_counts=True)
+        if not rows.any():
+            return {"share": None, "n_clips": 0}
+        _, which, times = np.unique(names[rows], return_inverse=True, return_counts=True)
         mean = float(np.bincount(which, holds[rows]) @ (1 / times)) / len(times)
         return {"share": round(mean, 4), "n_clips": len(times)}
 

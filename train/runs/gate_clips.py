@@ -41,7 +41,7 @@ N_MADE = 60  # of each kind of sound
 N_CUTS, CUT_S = 20, 5.0  # at most, out of one file
 MAX_CUTS = 100  # of one class
 CLIPS_AT_ONCE = 600  # whose windows are in memory
-LEAST_SNR_DB, MOST_SNR_DB = 0.0, 20.0  # in training; measured at 0
+LEAST_SNR_DB, MOST_SNR_DB = 0.0, 20.0  # of what is only learnt
 
 CLEAN, IN_NOISE, AT_0_DB, WHISPER = "clean", "in noise", "0 dB SNR", "whispered (synthetic)"
 
@@ -132,9 +132,9 @@ def _babbling(utterances: Sequence[Utterance]) -> set[str]:
 
 
 def _in_noise(voices: Sequence[GateClip], classes: Sequence[str]) -> list[GateClip]:
-    """Each voice once for training, in any class of noise, and once at 0 dB to be judged.
+    """Each voice once in any class of noise, to learn from, and once at 0 dB, to be judged as well.
 
-    A class that is left out with the voice's fold makes the noise at 0 dB: neither was heard.
+    A class that is left out with the voice's fold makes the noise at 0 dB: neither was heard then.
     """
     found = []
     for voice in voices:
