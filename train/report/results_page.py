@@ -13,6 +13,7 @@ from train.places import evidence_folder, evidence_folders
 from train.report import tables
 from train.report.ablations import ablation_lines
 from train.report.aims import aims_lines
+from train.report.gate import gate_lines
 from train.report.ladder import (
     Ladder,
     Step,
@@ -111,6 +112,7 @@ def page_lines(results: Path) -> list[str]:
         ("Other sound", robustness_lines(results, recipes)),
         ("Faults of recordings", fault_lines(results, recipes)),
         ("Other corpora", cross_corpus_part(results, recipes)),
+        ("Is anybody speaking?", gate_lines(results)),
     ]
     lines = HEAD.splitlines()
     for title, part in parts:

@@ -31,6 +31,11 @@ def add(commands: "argparse._SubParsersAction") -> None:
     )
     crossval.set_defaults(run=_crossval)
 
+    gate = commands.add_parser("gate", help="give a run's model a speech head, and measure it")
+    gate.add_argument("run_folder", metavar="RUN", type=Path)
+    add_results(gate)
+    gate.set_defaults(run=_gate)
+
     left = commands.add_parser("leave-out", help="judge each corpus by weights that never heard it")
     left.add_argument("--recipe", required=True, help="one fitted by corpus in closed form")
     left.add_argument("--seed", type=int, default=0)
@@ -75,6 +80,21 @@ def _crossval(options: argparse.Namespace) -> None:
         options.screening,
     )
     print_rows(rows)
+
+
+def _gate(options: argparse.Namespace) -> None:
+    from train.runs.gate import fit_gate
+
+    row = fit_gate(options.run_folder, options.results or places.RESULTS)
+    for condition, kept in row["kept"].items():
+        print(f"voices, {condition}: {_told(kept['all'])} kept")
+    print(f"other sounds: {_told(row['refused']['all'])} refused")
+    for sound, refused in row["refused"]["by_class"].items():
+        print(f"  {sound}, never heard: {_told(refused)}")
+
+
+def _told(share: dict) -> str:
+    return f"{100 * share['share']:.1f} % of {share['n_clips']}" if share["n_clips"] else "none"
 
 
 def _leave_out(options: argparse.Namespace) -> None:

@@ -40,7 +40,8 @@ BABBLE, N_BABBLING = "babble", 8  # speakers of CREMA-D who are heard nowhere el
 N_MADE = 60  # of each kind of sound
 N_CUTS, CUT_S = 20, 5.0  # at most, out of one file
 MAX_CUTS = 100  # of one class
-LEAST_SNR_DB, MOST_SNR_DB = 0.0, 20.0  # in training; measured at 0
+CLIPS_AT_ONCE = 600  # whose windows are in memory
+LEAST_SNR_DB, MOST_SNR_DB = 0.0, 20.0  # of what is only learnt
 
 CLEAN, IN_NOISE, AT_0_DB, WHISPER = "clean", "in noise", "0 dB SNR", "whispered (synthetic)"
 
@@ -131,9 +132,9 @@ def _babbling(utterances: Sequence[Utterance]) -> set[str]:
 
 
 def _in_noise(voices: Sequence[GateClip], classes: Sequence[str]) -> list[GateClip]:
-    """Each voice once for training, in any class of noise, and once at 0 dB to be judged.
+    """Each voice once in any class of noise, to learn from, and once at 0 dB, to be judged as well.
 
-    A class that is left out with the voice's fold makes the noise at 0 dB: neither was heard.
+    A class that is left out with the voice's fold makes the noise at 0 dB: neither was heard then.
     """
     found = []
     for voice in voices:
@@ -235,22 +236,35 @@ def hear_all(model: nn.Module, features: FeatureConfig, clips: list[GateClip]) -
     name = hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
     path = cache_root() / f"gate-{name}.npz"
     if not path.exists():
-        seen = on_all_cores(_windows, [(c, features) for c in clips], "windows of each clip")
-        frames = [torch.from_numpy(window) for windows in seen for window, _ in windows]
-        with torch.inference_mode():
-            found = judged_by_length(model.statistics, frames, model.embedding_size)
+        parts = [
+            _part(model, features, clips[start : start + CLIPS_AT_ONCE])
+            for start in range(0, len(clips), CLIPS_AT_ONCE)
+        ]
+        n_windows = np.concatenate([counts for _, _, counts in parts])
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f"{path.stem}.{os.getpid()}.npz")
         np.savez(
             part,
-            statistics=found.numpy(),
-            speech_s=[speech_s for windows in seen for _, speech_s in windows],
-            clip=np.repeat(np.arange(len(clips)), [len(windows) for windows in seen]),
+            statistics=np.concatenate([statistics for statistics, _, _ in parts]),
+            speech_s=np.concatenate([speech_s for _, speech_s, _ in parts]),
+            clip=np.repeat(np.arange(len(clips)), n_windows),
         )
         part.replace(path)
     with np.load(path) as kept:
         statistics = torch.from_numpy(kept["statistics"])
         return Heard(clips, statistics, kept["speech_s"], kept["clip"])
+
+
+def _part(
+    model: nn.Module, features: FeatureConfig, clips: Sequence[GateClip]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Statistics and seconds of speech of the windows of some clips, and how many each has."""
+    seen = on_all_cores(_windows, [(c, features) for c in clips], "windows of each clip")
+    frames = [torch.from_numpy(window) for windows in seen for window, _ in windows]
+    with torch.inference_mode():
+        found = judged_by_length(model.statistics, frames, model.embedding_size).numpy()
+    speech_s = np.array([speech_s for windows in seen for _, speech_s in windows])
+    return found, speech_s, np.array([len(windows) for windows in seen])
 
 
 def _windows(job: tuple[GateClip, FeatureConfig]) -> list[tuple[np.ndarray, float]]:
