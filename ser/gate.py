@@ -2,8 +2,8 @@
 
 The detector (`ser.sound.speech`) tells where somebody speaks. A model's speech head tells whether
 that is a voice at all: other sounds deceive the detector, and strong voices escape it. So the head
-is asked first, of every window, and the detector's word only moves the bar. A model without a head
-leaves it to the detector.
+decides, of every window that the detector found, and of the loudest part where it found none. A
+model without a head leaves it to the detector.
 """
 
 from collections.abc import Sequence
@@ -56,15 +56,14 @@ def gate(
     if not thresholds:
         return _by_detector(waveform, heard, votes)
     voice, sung = np.array([score for score in speech], dtype=np.float64).T
-    is_detected = heard.speech_s is None or heard.speech_s > 0
-    is_voice = voice >= (thresholds[0] if is_detected else thresholds[1])
+    is_voice = voice >= thresholds[0]
     if not is_voice.any():
         return Gated(votes, NO_VOICE, 0.0, [])
-    warnings = [] if is_detected else [UNDETECTED]
+    warnings = [UNDETECTED] if heard.speech_s == 0 else []
     if not is_voice.all():
         warnings.append(IN_PART)
     votes = votes * is_voice
-    if votes @ sung / votes.sum() >= thresholds[2]:
+    if votes @ sung / votes.sum() >= thresholds[1]:
         warnings.append(SUNG)
     return Gated(votes, None, None if heard.speech_s is None else float(votes.sum()), warnings)
 

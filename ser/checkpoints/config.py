@@ -53,9 +53,8 @@ class CheckpointConfig:
     of `certainty` an answer is unsure, from the second on it is sure. After n clips of one setting
     n / (n + `adaptation_clips`) of what they have in common is taken out (`ser.adaptation`).
 
-    A model with a speech head has `speech_thresholds` (`ser.gate`): the score from which a window
-    is a voice where the detector found speech, the same where it found none, and the score from
-    which a voice sings.
+    A model with a speech head has `speech_thresholds` (`ser.gate`): the scores from which a window
+    is a voice, and from which a voice sings.
 
     Format 2 lists its `files` with their `size` and `sha256`: a graph for ONNX Runtime, whose
     weights lie in safetensors shards beside it, takes the place of the PyTorch model.
@@ -127,11 +126,11 @@ def check_stretches(rates: Sequence[float]) -> None:
 
 
 def check_thresholds(thresholds: Sequence[float], has_speech_head: bool) -> None:
-    """ValueError unless there are three finite numbers for a speech head, and none without."""
+    """ValueError unless there are two finite numbers for a speech head, and none without."""
     if bool(thresholds) != has_speech_head:
         raise ValueError("a model with a speech head, and no other, has speech_thresholds")
-    if thresholds and not (len(thresholds) == 3 and all(map(math.isfinite, thresholds))):
-        raise ValueError(f"speech_thresholds are three numbers, not {thresholds}")
+    if thresholds and not (len(thresholds) == 2 and all(map(math.isfinite, thresholds))):
+        raise ValueError(f"speech_thresholds are two numbers, not {thresholds}")
 
 
 def expected_row(metrics: Sequence[dict]) -> dict | None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from ser.models.whisper import WhisperStatistics
+from ser.models.whisper import WhisperStatistics, _over_time
 from train.fit import speech_head
 from train.fit.speech_head import SUNG, VOICE
 
@@ -64,3 +64,18 @@ def test_a_model_gives_the_scores_of_its_head_whatever_it_is_adapted_to():
     np.testing.assert_allclose(plain.speech, head.scores(plain.embedding), atol=1e-5)
     torch.testing.assert_close(shifted.speech, plain.speech)
     assert not torch.equal(shifted.logits, plain.logits)
+
+
+def test_a_head_of_the_last_state_looks_at_no_other():
+    torch.manual_seed(0)
+    model = WhisperStatistics(80, 8, size=16, n_heads=2, layers=(1, 2)).eval()
+    columns = speech_head.last_state(model)
+    states = [torch.full((1, 5, 16), value) for value in (1.0, 2.0)]
+    found = _over_time(torch.cat(states, dim=2), None)[0][0, columns]
+    assert found[:16].eq(2).all() and found[16:].lt(0.01).all()
+    head = speech_head.SpeechHead(torch.randn(2, 32), torch.randn(2))
+    whole = head.spread(columns, model.embedding_size)
+    embedding = torch.randn(3, model.embedding_size)
+    np.testing.assert_allclose(
+        whole.scores(embedding), head.scores(embedding[:, columns]), atol=1e-5
+    )

