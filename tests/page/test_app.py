@@ -54,6 +54,14 @@ def status(url: str, data: bytes | None = None, headers: dict | None = None) -> 
         return error.code
 
 
+def test_rain_is_no_emotion(client, tmp_path):
+    rng = np.random.default_rng(0)
+    soundfile.write(tmp_path / "rain.wav", 0.1 * rng.standard_normal(48_000), 16_000)
+    answer = client.predict(handle_file(str(tmp_path / "rain.wav")), api_name="/predict")
+    assert (answer["label"], answer["probabilities"]) == (None, None)
+    assert answer["reason"].startswith("No speech heard")
+
+
 def test_the_api_answers_as_the_command_line_does(client):
     answer = client.predict(handle_file(str(CLIP)), api_name="/predict")
     command = [sys.executable, "-m", "ser", "--json", str(CLIP)]
