@@ -99,7 +99,7 @@ class EmotionPipeline:
                 answers = [self._judge(of_window) for of_window in seen]
             thresholds = self.checkpoint.config.speech_thresholds
             gated = gate(waveform, heard, [a.speech for a in answers], thresholds)
-            warnings = self._warnings(waveform, heard) + gated.warnings
+            warnings = self._warnings(waveform, heard, gated.reason is None) + gated.warnings
         timings_ms["total"] += audio_ms
         shares = gated.votes / gated.votes.sum()
         probabilities = sum(w * a.probabilities for w, a in zip(shares, answers, strict=True))
@@ -177,7 +177,7 @@ class EmotionPipeline:
 
         return answer_of_module(model, features, stretches, shift)
 
-    def _warnings(self, waveform: np.ndarray, heard: Heard) -> list[str]:
+    def _warnings(self, waveform: np.ndarray, heard: Heard, is_judged: bool) -> list[str]:
         duration_s = len(waveform) / SAMPLE_RATE
         if heard.speech_s is None:
             start, stop = speech_span(waveform, self.config)
@@ -192,10 +192,11 @@ class EmotionPipeline:
                 np.abs(waveform) >= CLIPPED_LEVEL
             )
             > CLIPPED_SHARE,
-            "Mostly silence: only a small part of the recording was judged.": judged_s
-            < SPEECH_SHARE * duration_s,
+            "Mostly silence: only a small part of the recording was judged.": is_judged
+            and judged_s < SPEECH_SHARE * duration_s,
             f"Longer than {MAX_WINDOW_S:.0f} s: judged in {len(heard.windows)} windows, cut at the "
-            "quietest places; the answer is their average by length.": len(heard.windows) > 1,
+            "quietest places; the answer is their average by length.": is_judged
+            and len(heard.windows) > 1,
         }
         return [text for text, holds in found.items() if holds]
 

@@ -93,6 +93,7 @@ def test_no_speech_is_never_an_emotion_in_a_row(nobody):
 
 def test_no_speech_is_never_an_emotion_in_a_sentence(nobody):
     assert answer_sentence(nobody) == NOT_DETECTED
+    assert nobody.warnings == [DETECTOR_ONLY]
     line, *warnings = clips._table("rain.wav", nobody, is_quiet=False).splitlines()
     assert line == f"rain.wav: {NOT_DETECTED} (2.0 s)"
     assert f"  warning: {DETECTOR_ONLY}" in warnings

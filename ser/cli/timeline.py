@@ -78,7 +78,7 @@ def _table(file: str, found: Timeline) -> Iterator[str]:
         channel = "" if s.channel is None else f"  channel {s.channel}"
         label = f"{s.label:<10}{100 * s.confidence:3.0f} %" if s.label else "no speech"
         yield f"  {_time(s.start_s)}  {_time(s.end_s)}{channel}  {label}"
-    if found.segments:
+    if any(segment.label for segment in found.segments):
         yield "share of the time of speech:"
         for emotion in EMOTIONS:
             share = found.shares()[emotion.name]

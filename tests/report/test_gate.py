@@ -32,7 +32,11 @@ def results(tmp_path):
             "detector_alone": share(0.0625),
             "by_class": {"rain": share(0.9), "sea_waves": share(None, 0)},
         },
-        "sung": {"song": share(0.6), "speech": share(0.01)},
+        "sung": {
+            "song": share(0.6),
+            "speech": share(0.01),
+            "by_corpus": {"tess": share(0.02), "emodb": share(0.03)},
+        },
     }
     (tmp_path / "gate").mkdir()
     (tmp_path / "gate" / "small.json").write_text(json.dumps([row]))
@@ -54,6 +58,7 @@ def test_every_figure_is_in_the_tables(results):
     ):
         assert line in lines
     assert "Called singing: 60.0 (10) % of song, 1.0 (10) % of speech." in lines
+    assert "Of speech by corpus: tess 2.0 (10) %, emodb 3.0 (10) %." in lines
 
 
 def test_nothing_measured_is_no_table(tmp_path):

@@ -33,13 +33,14 @@ def _part(row: dict) -> list[str]:
     conditions = list(kept)
     aim, other_aim = (f"{100 * AIMS[name]:.0f} %" for name in ("kept", "refused"))
     return [
-        f"Before every answer of `{row['recipe']}` its speech head decides whether anybody speaks or",
-        "sings. One class of sounds at a time is left out, with it a fifth of the speakers, and",
+        f"Before every answer of `{row['recipe']}` its speech head decides whether anybody speaks",
+        "or sings. One class of sounds at a time is left out, with it a fifth of the speakers, and",
         "thresholds are chosen without them; which state of the encoder is looked at, and the",
         "penalty, were chosen on these figures. TESS is only measured. The noise at 0 dB is of a",
         "class that the head had not heard. Whispers are synthetic: linear prediction with a noise",
         "source. The speech detector alone counts a voice from a quarter of a second of speech, a",
-        "sound from any. Some clips of each corpus were taken; their number is in brackets.",
+        "sound from any. Some clips of each corpus were taken; their number is in brackets. Asked is",
+        "the model before its weights become 8-bit integers.",
         f"The aim is {aim} of voices kept and {other_aim} of other sounds refused.",
         "",
         "Voices kept, %:",
@@ -67,6 +68,9 @@ def _part(row: dict) -> list[str]:
         "",
         f"Called singing: {_cell(row['sung']['song'])} % of song, "
         f"{_cell(row['sung']['speech'])} % of speech.",
+        "Of speech by corpus: "
+        + ", ".join(f"{name} {_cell(share)} %" for name, share in row["sung"]["by_corpus"].items())
+        + ".",
         "",
     ]
 

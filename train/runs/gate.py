@@ -260,5 +260,9 @@ def figures(judged: Scored, chosen: dict[str, tuple[float, ...]]) -> dict:
             "detector_alone": share(~voices, judged.speech_s == 0),
             "by_class": by(~voices, "group", ~kept),
         },
-        "sung": {"song": share(is_song, sung), "speech": share(is_spoken, sung)},
+        "sung": {
+            "song": share(is_song, sung),
+            "speech": share(is_spoken, sung),
+            "by_corpus": by(is_spoken, "group", sung),
+        },
     }
