@@ -23,7 +23,7 @@ def answer(prediction: Prediction, model: Model, source: str, before: str = "") 
     if prediction.emotion is None:
         reason = getattr(prediction, "reason", None) or NO_SPEECH_REASON
         inside = f"{_headline(NO_SPEECH)}<p>{html.escape(reason)}</p>{_chips(prediction, model)}"
-        return _reported(inside + _warnings(prediction), source)
+        return reported(inside + _warnings(prediction), source)
     inside = (
         _headline(headline(prediction))
         + f"<p>{html.escape(plots.answer_sentence(prediction))} "
@@ -33,7 +33,7 @@ def answer(prediction: Prediction, model: Model, source: str, before: str = "") 
         + bars(prediction.probabilities)
         + _chips(prediction, model)
     )
-    return _reported(inside, source)
+    return reported(inside, source)
 
 
 def headline(prediction: Prediction) -> str:
@@ -62,7 +62,7 @@ def ranked(prediction: Prediction) -> tuple[Emotion, Emotion]:
 def no_answer(sentence: str, source: str) -> str:
     """Say why there is none."""
     text = f'<p class="answer wrong" tabindex="-1" role="alert">{html.escape(sentence)}</p>'
-    return _reported(text, source)
+    return reported(text, source)
 
 
 def bars(probabilities: np.ndarray, beside: np.ndarray | None = None, names=("", "")) -> str:
@@ -105,8 +105,8 @@ def _headline(text: str) -> str:
     return f'<h2 class="answer" tabindex="-1">{html.escape(text)}</h2>'
 
 
-def _reported(inside: str, source: str) -> str:
-    """The page learns that the answer is there when this element is."""
+def reported(inside: str, source: str) -> str:
+    """An answer to `source`; the page learns that the answer is there when this element is."""
     return (
         f'<voice-answer data-source="{source}" data-number="{next(_numbers)}">{inside}'
         "</voice-answer>"

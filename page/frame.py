@@ -8,11 +8,13 @@ from page import words
 from page.about import about
 from page.clip import EXAMPLES, clip
 from page.limits import DELETE_AGE_S, SWEEP_EVERY_S
+from page.live import live
+from page.long import long
 from page.models import models
 from ser.feedback.queue import Feedback
 from ser.pipeline import EmotionPipeline
 
-PARTS = {"clip": "Clip", "about": "About"}
+PARTS = {"clip": "Clip", "live": "Live", "long": "Long", "about": "About"}
 BROWSER = {path.name: path for path in (Path(__file__).parent / "browser").glob("*.js")}
 
 
@@ -36,6 +38,10 @@ def build(
         gr.HTML(words.head(metrics, instead, PARTS), elem_id="head", js_on_load=None)
         with gr.Column(elem_id="part-clip", elem_classes="part"):
             clip(offered, shared)
+        with gr.Column(elem_id="part-live", elem_classes="part"):
+            live(offered[0])
+        with gr.Column(elem_id="part-long", elem_classes="part"):
+            long(offered[0])
         with gr.Column(elem_id="part-about", elem_classes="part"):
             about(offered, shared is not None)
         gr.HTML("".join(one.foot for one in offered), elem_id="foot", js_on_load=None)

@@ -14,7 +14,7 @@ from server.limits import CONCURRENT, MAX_FILE_SIZE, MAX_WAITING
 from server.live import Live
 from server.opening import Opening
 from server.tools import finish_tools
-from server.uploads import EXAMPLES_PATH
+from server.uploads import EXAMPLES_PATH, Budget
 
 SCHEMA = Path(ser.__file__).parent / "schema.json"
 
@@ -58,6 +58,7 @@ def mount(
     app = FastAPI(title="Speech emotion", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.page, app.state.live = page, live
     app.add_middleware(Opening, head=head)
+    app.add_middleware(Budget)
 
     def going_on() -> dict:
         return {

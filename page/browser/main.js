@@ -1,5 +1,7 @@
 // What the page does in the browser beside Gradio: its parts, and the elements of its own.
+import "./live.js";
 import "./source.js";
+import "./table.js";
 import "./timeline.js";
 
 const PARTS = [...document.querySelectorAll(".parts a")].map((link) => link.dataset.part);

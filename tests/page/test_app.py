@@ -14,11 +14,14 @@ import gradio as gr
 import numpy as np
 import pytest
 import soundfile
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
 from page import clip, words
 from ser.sound.decoders import missing_program
+from server.uploads import Budget
 from tests.page.app_server import EXAMPLES, ROOT, running_app, start_app
 
 CLIP = EXAMPLES / "low-and-slow.flac"
@@ -141,7 +144,24 @@ def test_a_file_over_the_limit_is_refused():
     url = f"{running_app().url}/gradio_api/upload"
     headers = {"Content-Type": "multipart/form-data; boundary=x"}
     assert status(url, part + bytes(1000) + b"\r\n--x--\r\n", headers) == 200
-    assert status(url, part + bytes(65 * 2**20) + b"\r\n--x--\r\n", headers) == 413
+    with socket.create_connection((urlsplit(url).hostname, urlsplit(url).port), 10) as connection:
+        connection.sendall(
+            b"POST /gradio_api/upload HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+            b"Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 430000000\r\n\r\n"
+        )
+        assert b" 413 " in connection.recv(100)  # before any of it was sent
+
+
+def test_an_upload_that_finds_no_room_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    app = FastAPI()
+    app.add_middleware(Budget, most_bytes=1000, all_bytes=1500)
+    app.post("/gradio_api/upload")(lambda: "taken")
+    with TestClient(app) as client:
+        assert client.post("/gradio_api/upload", content=bytes(900)).status_code == 200
+        (tmp_path / "of another visitor").write_bytes(bytes(700))
+        full = client.post("/gradio_api/upload", content=bytes(900))
+    assert full.status_code == 507 and "no room" in full.json()["error"]
 
 
 def test_every_switch_is_set():

@@ -120,7 +120,7 @@ def test_mounting_keeps_what_launch_would_serve(pipeline):
     assert expected.pop("head") is None and found.pop("head") == ""  # none at all, either way
     assert found == expected
     assert {"css", "js", "theme", "theme_hash", "body_css"} <= set(found)
-    assert found["css"] and found["js"] == JS and found["max_file_size"] == 64 * 2**20
+    assert found["css"] and found["js"] == JS and found["max_file_size"] == 400 * 2**20
 
 
 def test_examples_have_addresses():
