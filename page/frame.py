@@ -10,11 +10,12 @@ from page.clip import EXAMPLES, clip
 from page.limits import DELETE_AGE_S, SWEEP_EVERY_S
 from page.live import live
 from page.long import long
+from page.many import many
 from page.models import models
 from ser.feedback.queue import Feedback
 from ser.pipeline import EmotionPipeline
 
-PARTS = {"clip": "Clip", "live": "Live", "long": "Long", "about": "About"}
+PARTS = {"clip": "Clip", "live": "Live", "long": "Long", "many": "Many", "about": "About"}
 BROWSER = {path.name: path for path in (Path(__file__).parent / "browser").glob("*.js")}
 
 
@@ -42,6 +43,8 @@ def build(
             live(offered[0])
         with gr.Column(elem_id="part-long", elem_classes="part"):
             long(offered[0])
+        with gr.Column(elem_id="part-many", elem_classes="part"):
+            many(offered[0])
         with gr.Column(elem_id="part-about", elem_classes="part"):
             about(offered, shared is not None)
         gr.HTML("".join(one.foot for one in offered), elem_id="foot", js_on_load=None)

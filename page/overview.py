@@ -126,13 +126,13 @@ def _is_split(timeline: Timeline) -> bool:
 
 
 def _rows(timeline: Timeline) -> Iterator[str]:
-    for s in timeline.segments:
+    for number, s in enumerate(timeline.segments):
         start, end = clock(s.start_s), clock(s.end_s)
         label = f"{FACES[s.label]} {s.label}" if s.label else "no speech"
         channel = f"<td>{s.channel}</td>" if _is_split(timeline) else ""
         sure = percent(s.confidence) if s.label else ""
         yield (
-            f'<tr data-start="{s.start_s:.3f}" data-end="{s.end_s:.3f}" '
+            f'<tr data-number="{number}" data-start="{s.start_s:.3f}" data-end="{s.end_s:.3f}" '
             f'data-label="{s.label or ""}" data-sure="{s.confidence or 0:.3f}">'
             f'<td><button type="button" class="small" aria-label="Play {start} to {end}">▶</button>'
             f"</td><td>{start}</td><td>{end}</td>{channel}<td>{label}</td><td>{sure}</td></tr>"

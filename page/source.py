@@ -1,11 +1,11 @@
 """Where a sound comes from: recorded in the browser, chosen or dropped; `<voice-source>`."""
 
 import html
-from typing import Literal
 
 import gradio as gr
 
 from page.limits import DELETE_AFTER_S
+from ser.recordings.folder import SUFFIXES
 
 
 def source(
@@ -16,15 +16,17 @@ def source(
     choose: str = "Choose or drop a file",
     advice: str = "",
     record: bool = True,
-    count: Literal["single", "multiple"] = "single",
+    n_files: int = 1,
 ) -> tuple[gr.UploadButton, gr.Button]:
-    """Lay it out; `limits` is said beforehand.
+    """Lay it out; `limits` is said beforehand. More than one of `n_files` may be a folder.
 
     Returns the component that gives what was sent, whose event is `upload`, and a button that
     nobody sees: the browser clicks it where an answer is waited for no longer.
     """
+    count = "single" if n_files == 1 else "multiple"
+    suffixes = " ".join(sorted(SUFFIXES))
     flags = ("data-record " if record else "") + (
-        "data-multiple data-folder" if count == "multiple" else ""
+        f'data-multiple data-folder="{suffixes}" data-files="{n_files}"' if n_files > 1 else ""
     )
     gr.HTML(
         f'<voice-source id="{name}" data-to="{name}-file" data-cancel="{name}-cancel" {flags} '

@@ -24,7 +24,13 @@ export async function listen(hear, lost) {
     throw new Error(REASONS[error.name] ?? `The microphone cannot be used: ${error.message}`);
   }
   const context = new AudioContext();
-  await context.audioWorklet.addModule(new URL("./capture.js", import.meta.url));
+  try {
+    await context.audioWorklet.addModule(new URL("./capture.js", import.meta.url));
+  } catch {
+    for (const track of stream.getTracks()) track.stop();
+    await context.close();
+    throw new Error("The server cannot be reached: please try again in a moment.");
+  }
   await context.resume();
   const node = new AudioWorkletNode(context, "capture", { numberOfOutputs: 0, channelCount: 1,
     channelCountMode: "explicit" });

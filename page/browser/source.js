@@ -4,6 +4,7 @@ import { cancel, send } from "./uploads.js";
 
 const sounds = new Map(); // what a browser can play of each source's last sound
 const CANCEL_AFTER_MS = 2000;
+const MOST_MB = 400; // in one upload
 const LOUDEST_DB = 60; // the meter's range below full scale
 
 export const played = (name) => sounds.get(name);
@@ -33,6 +34,7 @@ class VoiceSource extends HTMLElement {
     this.input = this.querySelector("input");
     this.addEventListener("click", (event) => this.act(event.target.closest("[data-do]")?.dataset.do));
     this.input.addEventListener("change", () => {
+      if (!this.input.files.length) return;
       this.take([...this.input.files]);
       this.input.value = ""; // so that the same file may be chosen again
     });
@@ -64,7 +66,9 @@ class VoiceSource extends HTMLElement {
       event.preventDefault();
       const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.());
       const files = [...event.dataTransfer.files];
-      this.take(entries.some((entry) => entry?.isDirectory) ? await below(entries) : files);
+      const is_folder = entries.some((entry) => entry?.isDirectory);
+      this.input.webkitdirectory = is_folder;
+      this.take(is_folder ? await below(entries) : files);
     });
   }
 
@@ -122,7 +126,8 @@ class VoiceSource extends HTMLElement {
 
   take(files) {
     this.problem("");
-    if (!files.length) return;
+    if (this.input.webkitdirectory) files = files.filter((file) => this.is_sound(file));
+    if (!files.length) return this.problem("There is no sound file in it.");
     let note = "";
     if (this.dataset.multiple === undefined && files.length > 1) {
       note = (`One file at a time here: ${files[0].name} is judged, ${files.length - 1} more `
@@ -134,6 +139,15 @@ class VoiceSource extends HTMLElement {
       return this.problem(`${large.name} has ${Math.ceil(large.size / 2 ** 20)} MB; at most `
         + `${this.most_mb} MB are taken. ${this.dataset.advice ?? ""}`);
     }
+    if (taken.length > Number(this.dataset.files ?? 1)) {
+      return this.problem(`These are ${taken.length} files; at most ${this.dataset.files} are taken `
+        + "at a time. The command line takes any number.");
+    }
+    const all_mb = taken.reduce((sum, file) => sum + file.size, 0) / 2 ** 20;
+    if (all_mb > MOST_MB) {
+      return this.problem(`Together they have ${Math.ceil(all_mb)} MB; at most ${MOST_MB} MB are `
+        + "taken at a time.");
+    }
     const empty = taken.find((file) => !file.size);
     if (empty && taken.length === 1) return this.problem(`${empty.name} is empty.`);
     this.keep(taken);
@@ -141,6 +155,11 @@ class VoiceSource extends HTMLElement {
     this.wait("Sending …");
     this.problem(note);
     send(this.dataset.to, taken);
+  }
+
+  is_sound({ name }) {
+    const suffix = name.slice(name.lastIndexOf(".")).toLowerCase();
+    return !name.startsWith(".") && this.dataset.folder.split(" ").includes(suffix);
   }
 
   keep(files) {

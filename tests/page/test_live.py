@@ -123,8 +123,8 @@ def test_two_at_once_hear_their_own_and_end_apart(open_page):
 def test_a_refused_microphone_is_told(open_page):
     page = open_page(running_app(), DESKTOP, "?tab=live")
     page.evaluate(
-        "navigator.mediaDevices.getUserMedia = async () => "
-        "{ throw new DOMException('no', 'NotFoundError') }"
+        "() => { navigator.mediaDevices.getUserMedia = async () => "
+        "{ throw new DOMException('no', 'NotFoundError') } }"
     )
     page.get_by_role("button", name="Start", exact=True).click()
     expect(page.locator("voice-live [role=alert]")).to_contain_text("No microphone was found")
