@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-without-ffmpeg test-numeric test-corpora verify-results bench pictures clean
+.PHONY: demo test test-without-ffmpeg test-numeric test-browsers test-corpora verify-results bench pictures clean
 
 demo: $(VENV)/.demo  ## start the app with the embedded model
 	PYTHONUNBUFFERED=1 $(BIN)/python app.py
@@ -18,6 +18,9 @@ test-without-ffmpeg: $(VENV)/.test  ## the tests again, as where ffmpeg is not i
 
 test-numeric: $(VENV)/.test  ## what is computed, under several instruction sets and threads
 	$(BIN)/python -m tests.instruction_sets
+
+test-browsers: $(VENV)/.test  ## every part of the page, on three widths, with axe-core
+	$(BIN)/python -m pytest -m matrix
 
 test-corpora: $(VENV)/.test  ## read every clip under SER_DATA (some minutes)
 	$(BIN)/python -m pytest -m slow

@@ -87,8 +87,9 @@ def bars(probabilities: np.ndarray, beside: np.ndarray | None = None, names=("",
             f'<th scope="col">{html.escape(names[1])}</th>'
             '<th scope="col" title="percentage points">diff.</th></tr></thead>'
         )
+    kind = "bars" if beside is None else "bars pair"
     return (
-        '<table class="bars"><caption>Probability of each expression</caption>'
+        f'<table class="{kind}"><caption>Probability of each expression</caption>'
         f"{head}<tbody>{''.join(rows)}</tbody></table>"
     )
 

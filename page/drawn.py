@@ -2,6 +2,7 @@
 
 import html
 import json
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from ser.prediction import Prediction
 
 MAX_PEAKS = 800  # of a clip's waveform
 MAX_ATTENTION = 300
+PAIR = ("#8b5cf6", "#d55e00")  # of two curves; the second is dashed, too
 
 
 def letter(name: str) -> str:
@@ -75,3 +77,18 @@ def of_clip(prediction: Prediction, source: str) -> str:
         "model attended to that moment."
     )
     return timeline(shown, told, source)
+
+
+def of_pair(predictions: Sequence[Prediction], names: Sequence[str], source: str) -> str:
+    """One clip, and above its waveform how much each moment counted to each of two models."""
+    first = predictions[0]
+    lines = [
+        {"color": color, "dash": dash, "values": attention(prediction, MAX_ATTENTION // 3)}
+        for prediction, color, dash in zip(predictions, PAIR, ([], [6, 4]), strict=True)
+    ]
+    shown = {"duration_s": round(first.duration_s, 3), "peaks": peaks(first.waveform)}
+    told = (
+        "How much each moment counted, in times the average (the thin line): "
+        f"{names[0]} drawn through, {names[1]} dashed. Below, the waveform."
+    )
+    return f"<p>{html.escape(told)}</p>" + timeline(shown | {"lines": lines}, told, source)

@@ -1,5 +1,6 @@
 """The page: its head, its parts side by side, and what the browser loads for them."""
 
+import os
 from pathlib import Path
 
 import gradio as gr
@@ -7,6 +8,7 @@ import gradio as gr
 from page import words
 from page.about import about
 from page.clip import EXAMPLES, clip
+from page.compare import compare
 from page.limits import DELETE_AGE_S, SWEEP_EVERY_S
 from page.live import live
 from page.long import long
@@ -15,7 +17,14 @@ from page.models import models
 from ser.feedback.queue import Feedback
 from ser.pipeline import EmotionPipeline
 
-PARTS = {"clip": "Clip", "live": "Live", "long": "Long", "many": "Many", "about": "About"}
+PARTS = {
+    "clip": "Clip",
+    "live": "Live",
+    "long": "Long",
+    "many": "Many",
+    "compare": "Compare",
+    "about": "About",
+}
 BROWSER = {path.name: path for path in (Path(__file__).parent / "browser").glob("*.js")}
 
 
@@ -45,7 +54,9 @@ def build(
             long(offered[0])
         with gr.Column(elem_id="part-many", elem_classes="part"):
             many(offered[0])
+        with gr.Column(elem_id="part-compare", elem_classes="part"):
+            compare(offered, takes_hub=os.environ.get("SER_COMPARE_HUB") == "1")
         with gr.Column(elem_id="part-about", elem_classes="part"):
-            about(offered, shared is not None)
+            about(pipeline, offered, shared is not None)
         gr.HTML("".join(one.foot for one in offered), elem_id="foot", js_on_load=None)
     return page

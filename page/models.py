@@ -3,11 +3,12 @@
 import html
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from page.figures import right_at_home
 from ser.checkpoints import checkpoint
-from ser.checkpoints.checkpoint import Told
+from ser.checkpoints.checkpoint import CheckpointError, Told
+from ser.checkpoints.hub import HubSource
 from ser.pipeline import EmotionPipeline
 
 NAMES = {"embedded": "default", "best": "best from scratch", "founding": "founding LSTM"}
@@ -49,3 +50,25 @@ def models(served: EmotionPipeline) -> Sequence[Model]:
 
 def _beside(name: str) -> Model:
     return Model(checkpoint.told(name), cache(lambda: EmotionPipeline.from_pretrained(name)))
+
+
+def named(name: str, offered: Sequence[Model], takes_hub: bool) -> Model:
+    """The model that the page calls `name`, or one of the Hub where these are taken.
+
+    Raises ValueError with a sentence for any other, CheckpointError for one that cannot be used.
+    """
+    for one in offered:
+        if one.name == name:
+            return one
+    if not takes_hub or not HubSource.parse(name):
+        raise ValueError(f"There is no model of the name {name!r} here.")
+    try:
+        return _of_the_hub(name)
+    except CheckpointError as error:
+        raise ValueError(str(error)) from error
+
+
+@lru_cache(2)  # they are large, and anybody may ask for them
+def _of_the_hub(name: str) -> Model:
+    pipeline = EmotionPipeline.from_pretrained(name)
+    return Model(pipeline.checkpoint.told, lambda: pipeline)

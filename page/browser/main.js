@@ -9,8 +9,12 @@ const PARTS = [...document.querySelectorAll(".parts a")].map((link) => link.data
 function show(part) {
   document.documentElement.dataset.part = part;
   for (const link of document.querySelectorAll(".parts a")) {
-    if (link.dataset.part === part) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
+    if (link.dataset.part !== part) link.removeAttribute("aria-current");
+    else {
+      link.setAttribute("aria-current", "page");
+      const strip = link.closest("ul");
+      strip.scrollLeft = link.offsetLeft - strip.offsetLeft - (strip.clientWidth - link.clientWidth) / 2;
+    }
   }
   window.dispatchEvent(new Event("part"));
 }
@@ -71,3 +75,9 @@ new MutationObserver(() => {
   requestAnimationFrame(() => { is_due = false; mend(); });
 }).observe(document.body, { childList: true, subtree: true, attributeFilter: ["class"] });
 mend();
+
+// The program on About asks the server that shows it.
+for (const text of document.querySelectorAll("[data-address]")) {
+  const address = String(new URL("..", import.meta.url)).replace(/\/$/, "");
+  text.textContent = text.textContent.replaceAll("{address}", address);
+}

@@ -65,7 +65,7 @@ def open_who_answers(page: Page) -> None:
 def test_a_recording_is_answered_on_a_phones_first_screen(open_page):
     page = open_page(running_app(), SMALL_PHONE)
     page.get_by_role("button", name="Record", exact=True).click()
-    expect(page.locator(".level .clock")).to_contain_text("0:01 of 10:00")
+    expect(page.locator("#clip .level .clock")).to_contain_text("0:01 of 10:00")
     loudest = max(_level(page) for _ in range(10) if not page.wait_for_timeout(100))
     assert loudest > 20  # percent of the meter: it speaks
     page.get_by_role("button", name="Stop", exact=True).click()
@@ -79,7 +79,7 @@ def test_a_recording_is_answered_on_a_phones_first_screen(open_page):
 
 
 def _level(page: Page) -> float:
-    return page.locator(".level .bar").evaluate("bar => parseFloat(bar.style.width || 0)")
+    return page.locator("#clip .level .bar").evaluate("bar => parseFloat(bar.style.width || 0)")
 
 
 def test_the_answer_needs_no_chart_and_both_charts_follow(open_page):
