@@ -8,7 +8,7 @@ import numpy as np
 from ser.checkpoints.checkpoint import expected_row
 from ser.labels import EMOTIONS, Emotion
 
-ELSEWHERE = ("cross-corpus", "leave-one-corpus-out")  # protocols of corpora never heard
+CROSS, LEFT_OUT = "cross-corpus", "leave-one-corpus-out"  # protocols of corpora never heard
 
 
 def right_at_home(metrics: Sequence[dict]) -> float | None:
@@ -18,9 +18,13 @@ def right_at_home(metrics: Sequence[dict]) -> float | None:
 
 
 def right_elsewhere(metrics: Sequence[dict]) -> float | None:
-    """The mean share over corpora that it never heard; None where there is none."""
-    rows = [row["ua"] for row in metrics if row.get("protocol") in ELSEWHERE and "ua" in row]
-    return mean(rows) if rows else None
+    """The mean share over corpora that were not learnt; None where there is none.
+
+    Where each was left out of its training in turn, among the emotions that a corpus has.
+    """
+    left_out = [row["ua_restricted"] for row in metrics if row.get("protocol") == LEFT_OUT]
+    heard = [row["ua"] for row in metrics if row.get("protocol") == CROSS]
+    return mean(left_out or heard) if left_out or heard else None
 
 
 def in_ten(share: float) -> str:

@@ -182,7 +182,7 @@ def sharing_panel(
         if text is None or feedback.state(text) not in ("queued", "saved"):
             try:
                 prediction = judge(*asked)
-                named = {RIGHT: prediction.emotion.name, UNSURE: None}.get(chosen, chosen)
+                named = {RIGHT: prediction.label, UNSURE: None}.get(chosen, chosen)
                 text = feedback.share(prediction, named, visit.id, visitor=address(request))
             except (gr.Error, FeedbackError) as error:
                 return again | {problem: wrong(getattr(error, "message", str(error)))}

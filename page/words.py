@@ -67,7 +67,16 @@ def accuracy(metrics: list[dict]) -> str:
 
 
 def elsewhere(metrics: list[dict]) -> str:
-    """Say what was measured on corpora that these weights never heard; nothing where none was."""
+    """Say what was measured on corpora that were not learnt; nothing where none was."""
+    left_out = [row for row in metrics if row.get("protocol") == "leave-one-corpus-out"]
+    if left_out:
+        ua = sum(row["ua_restricted"] for row in left_out) / len(left_out)
+        chance = sum(1 / len(row["classes"]) for row in left_out) / len(left_out)
+        return (
+            f" On {len(left_out)} corpora, each left out of its training in turn, it recognises "
+            f"on average <strong>{100 * ua:.0f}&nbsp;%</strong> of the emotions that a corpus has "
+            f"(chance {100 * chance:.0f}&nbsp;%)."
+        )
     shares = [row["ua"] for row in metrics if row.get("protocol") == "cross-corpus"]
     if not shares:
         return ""

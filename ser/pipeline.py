@@ -13,6 +13,7 @@ from ser.adaptation import Adaptation, AdaptationError
 from ser.checkpoints import checkpoint
 from ser.checkpoints.checkpoint import Checkpoint, CheckpointError, softmax
 from ser.features import FeatureConfig, extract, frame_times_s, speech_span
+from ser.gate import gate
 from ser.models.graph import GraphModel, WindowAnswer
 from ser.prediction import Prediction
 from ser.sound.audio import SAMPLE_RATE, AudioSource, load_audio, peak_db
@@ -27,7 +28,6 @@ CLIPPED_LEVEL, CLIPPED_SHARE = 0.99, 1e-3
 GOLDEN_TOLERANCE = 1e-3  # of a probability, between machines
 FEATURE_TOLERANCE = 1e-3  # of the mean of a feature
 GRAPH_TOLERANCE = 2e-2  # the same of 8-bit weights and activations
-NO_SPEECH = "No speech was found: what is loudest was judged."
 SPEECH_SHARE = 0.25  # of the recording; less is "mostly silence"
 
 
@@ -97,19 +97,19 @@ class EmotionPipeline:
                 seen = [self._see(window.samples) for window in heard.windows]
             with _timed(timings_ms, "model"):
                 answers = [self._judge(of_window) for of_window in seen]
-            warnings = self._warnings(waveform, heard)
+            thresholds = self.checkpoint.config.speech_thresholds
+            gated = gate(waveform, heard, [a.speech for a in answers], thresholds)
+            warnings = self._warnings(waveform, heard) + gated.warnings
         timings_ms["total"] += audio_ms
-        votes = np.array([window.speech_s for window in heard.windows])
-        shares = votes / votes.sum()
+        shares = gated.votes / gated.votes.sum()
         probabilities = sum(w * a.probabilities for w, a in zip(shares, answers, strict=True))
         residuals = [a.residual for a in answers if a.residual is not None]
-        has_speech = heard.speech_s is None or heard.speech_s > 0
         return Prediction(
             probabilities=probabilities,
             certainty_bounds=self.checkpoint.config.certainty,
             adaptation=self.adaptation and self.adaptation.told(),
             residual=sum(w * r for w, r in zip(shares, residuals, strict=True))
-            if residuals and has_speech
+            if residuals and gated.reason is None
             else None,
             attention=np.concatenate(
                 [w * a.attention for w, a in zip(shares, answers, strict=True)]
@@ -124,8 +124,9 @@ class EmotionPipeline:
             timings_ms=timings_ms,
             warnings=warnings,
             speech_share=None
-            if heard.speech_s is None
-            else heard.speech_s * SAMPLE_RATE / len(waveform),
+            if gated.speech_s is None
+            else gated.speech_s * SAMPLE_RATE / len(waveform),
+            reason=gated.reason,
             model={"name": self.checkpoint.name, "revision": self.checkpoint.revision},
             waveform=waveform,
             features=np.concatenate([of_window[self.config].features for of_window in seen]),
@@ -143,7 +144,7 @@ class EmotionPipeline:
         Members are averaged by their shares, each at its own temperature.
         """
         times_s = seen[self.config].times_s
-        answers, attention, residual = [], np.zeros(len(times_s)), None
+        answers, attention, residual, speech = [], np.zeros(len(times_s)), None, None
         for model, config, share in self.checkpoint.members:
             features, member_times_s = seen[config.features]
             answer = self._answer(model, features, config.stretches)
@@ -152,8 +153,8 @@ class EmotionPipeline:
                 temperature *= answer.distance**config.distance_slope
             answers.append(softmax(answer.logits / temperature).mean(axis=0))
             attention += share * _at(times_s, member_times_s, answer.attention)
-            residual = answer.residual
-        return _Judged(self.checkpoint.joined(answers), attention, residual)
+            residual, speech = answer.residual, answer.speech
+        return _Judged(self.checkpoint.joined(answers), attention, residual, speech)
 
     def _answer(
         self,
@@ -170,6 +171,7 @@ class EmotionPipeline:
                 answer.attention.astype(np.float64),
                 answer.residual,
                 answer.distance,
+                answer.speech,
             )
         from ser.models.module import answer_of_module  # and PyTorch, which a graph does without
 
@@ -190,7 +192,6 @@ class EmotionPipeline:
                 np.abs(waveform) >= CLIPPED_LEVEL
             )
             > CLIPPED_SHARE,
-            NO_SPEECH: heard.speech_s == 0,
             "Mostly silence: only a small part of the recording was judged.": judged_s
             < SPEECH_SHARE * duration_s,
             f"Longer than {MAX_WINDOW_S:.0f} s: judged in {len(heard.windows)} windows, cut at the "
@@ -259,11 +260,15 @@ class _Seen(NamedTuple):
 
 
 class _Judged(NamedTuple):
-    """Of a window: probabilities (8,), attention (n_frames,) and residual (n_statistics,)."""
+    """Of a window: probabilities (8,) and attention (n_frames,).
+
+    And where the model gives them, residual (n_statistics,) and speech (2,).
+    """
 
     probabilities: np.ndarray
     attention: np.ndarray
     residual: np.ndarray | None
+    speech: np.ndarray | None
 
 
 def _at(times_s: np.ndarray, own_times_s: np.ndarray, attention: np.ndarray) -> np.ndarray:

@@ -31,7 +31,7 @@ SPAN_COLOR = "rgba(139, 92, 246, 0.18)"
 def probability_bars(prediction: Prediction) -> go.Figure:
     """Draw eight horizontal bars in label order, each with its percentage in text."""
     names = [f"{emotion.emoji} {emotion.name}" for emotion in EMOTIONS]
-    best = prediction.emotion.index
+    best = int(prediction.probabilities.argmax())
     names[best] = f"<b>{names[best]}</b>"
     figure = go.Figure(
         go.Bar(
@@ -123,7 +123,12 @@ def percent(share: float) -> str:
 
 
 def answer_sentence(prediction: Prediction) -> str:
-    """Name the most probable expression, say how sure that is, and name the runner-up if unsure."""
+    """Name the most probable expression, say how sure that is, and name the runner-up if unsure.
+
+    Where no speech was heard, say that instead.
+    """
+    if prediction.reason:
+        return prediction.reason
     ranked = np.argsort(-prediction.probabilities, kind="stable")
     (first, p), (second, q) = (
         (EMOTIONS[i], float(prediction.probabilities[i])) for i in ranked[:2]

@@ -28,6 +28,10 @@ class Prediction:
     `adaptation` tells what was learnt of the setting and taken out. `features` (n_frames,
     n_features), named by `feature_names`, and `waveform` (n_samples,) at 16 kHz are what the answer
     was made from; `residual` (n_statistics,) is what `ser.adaptation` learns from.
+
+    `reason` says why there is no answer: no speech was heard. Then `label`, `emotion` and
+    `certainty` are None, and `probabilities` are those of a sound that is no voice. They mean
+    nothing, and no other interface gives them.
     """
 
     probabilities: np.ndarray
@@ -44,16 +48,27 @@ class Prediction:
     certainty_bounds: tuple[float, ...] = ()
     adaptation: dict | None = None
     residual: np.ndarray | None = field(default=None, repr=False)
+    reason: str | None = None
 
     @property
-    def emotion(self) -> Emotion:
-        """The most probable of the eight."""
-        return EMOTIONS[int(self.probabilities.argmax())]
+    def emotion(self) -> Emotion | None:
+        """The most probable of the eight; None where no speech was heard."""
+        return None if self.reason else EMOTIONS[int(self.probabilities.argmax())]
+
+    @property
+    def label(self) -> str | None:
+        """The name of `emotion`."""
+        return self.emotion.name if self.emotion else None
+
+    @property
+    def confidence(self) -> float | None:
+        """The probability of `emotion`; None where no speech was heard."""
+        return None if self.reason else float(self.probabilities.max())
 
     @property
     def certainty(self) -> Certainty | None:
         """How far to trust the answer, measured on corpora that had not been learnt."""
-        if not self.certainty_bounds:
+        if not self.certainty_bounds or self.reason:
             return None
         return certainty(float(self.probabilities.max()), *self.certainty_bounds)
 
@@ -72,8 +87,11 @@ class Prediction:
     def to_dict(self) -> dict:
         """The JSON object that the command line and the API give."""
         return {
-            "label": self.emotion.name,
-            "probabilities": {
+            "label": self.label,
+            "reason": self.reason,
+            "probabilities": None
+            if self.reason
+            else {
                 name: round(float(p), 6) for name, p in zip(LABELS, self.probabilities, strict=True)
             },
             "attention": [round(float(a), 6) for a in self.attention],

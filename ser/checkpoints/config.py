@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -52,6 +53,10 @@ class CheckpointConfig:
     of `certainty` an answer is unsure, from the second on it is sure. After n clips of one setting
     n / (n + `adaptation_clips`) of what they have in common is taken out (`ser.adaptation`).
 
+    A model with a speech head has `speech_thresholds` (`ser.gate`): the score from which a window
+    is a voice where the detector found speech, the same where it found none, and the score from
+    which a voice sings.
+
     Format 2 lists its `files` with their `size` and `sha256`: a graph for ONNX Runtime, whose
     weights lie in safetensors shards beside it, takes the place of the PyTorch model.
     """
@@ -71,6 +76,7 @@ class CheckpointConfig:
     distance_slope: float = 0.0
     certainty: tuple[float, ...] = ()
     adaptation_clips: float = 0.0
+    speech_thresholds: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         check_stretches(self.stretches)
@@ -96,6 +102,7 @@ class CheckpointConfig:
             raise ValueError("certainty holds two rising numbers from 0 to 1")
         if not (isinstance(self.adaptation_clips, int | float) and self.adaptation_clips >= 0):
             raise ValueError("adaptation_clips is a number of 0 or more")
+        check_thresholds(self.speech_thresholds, bool(self.model_args.get("speech_head")))
         for name, told in self.files.items():
             if not _FILE_NAME.fullmatch(name) or set(told) != {"size", "sha256"}:
                 raise ValueError(f"{name!r} is not described as a file beside {CONFIG_NAME}")
@@ -119,6 +126,14 @@ def check_stretches(rates: Sequence[float]) -> None:
         raise ValueError(f"stretches are rates from 0.5 to 2, not {rates}")
 
 
+def check_thresholds(thresholds: Sequence[float], has_speech_head: bool) -> None:
+    """ValueError unless there are three finite numbers for a speech head, and none without."""
+    if bool(thresholds) != has_speech_head:
+        raise ValueError("a model with a speech head, and no other, has speech_thresholds")
+    if thresholds and not (len(thresholds) == 3 and all(map(math.isfinite, thresholds))):
+        raise ValueError(f"speech_thresholds are three numbers, not {thresholds}")
+
+
 def expected_row(metrics: Sequence[dict]) -> dict | None:
     """The row that says what to expect from new voices; None where that was not measured.
 
@@ -134,7 +149,10 @@ def to_json(config: CheckpointConfig) -> dict:
         "features": config.features.to_dict(),
         "members": [to_json(member) for member in config.members],
     }
-    for name in ("stretches", "files", "distance_slope", "certainty", "adaptation_clips"):
+    for name in (
+        *("stretches", "files", "distance_slope", "certainty", "adaptation_clips"),
+        "speech_thresholds",
+    ):
         if not values[name]:
             del values[name]
     return values
@@ -173,6 +191,7 @@ def _parsed(values: dict) -> CheckpointConfig:
             "shares": tuple(values.get("shares", ())),
             "stretches": tuple(values.get("stretches", ())),
             "certainty": tuple(values.get("certainty", ())),
+            "speech_thresholds": tuple(values.get("speech_thresholds", ())),
         }
     )
 

@@ -4,13 +4,13 @@ import argparse
 import json
 from importlib.metadata import PackageNotFoundError, version
 
+from ser.cli.setting import add_setting, pipeline_in_setting
 from ser.cli.shared import (
     DONE,
     SOME_FAILED,
     add_options,
     bar,
     files_of,
-    load_pipeline,
     note,
     reason_of,
     why_not,
@@ -44,6 +44,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--json", action="store_true", help="one JSON object a line")
     made.add_argument("--version", action="store_true", help="the version and the model")
     add_options(made)
+    add_setting(made)
     return made
 
 
@@ -53,7 +54,7 @@ def main(arguments: list[str]) -> int:
     options = made.parse_intermixed_args(arguments)
     if not options.files and not options.version:
         made.error("please name a sound file")
-    pipeline = load_pipeline(options.checkpoint)
+    pipeline = pipeline_in_setting(options)
     if options.version:
         print(
             f"speech-emotion {_version()}, model {pipeline.checkpoint.name}, "
@@ -90,7 +91,11 @@ def _version() -> str:
 
 
 def _table(file: str, prediction: Prediction, is_quiet: bool) -> str:
-    best = prediction.emotion
+    if (best := prediction.emotion) is None:
+        warnings = [] if is_quiet else [f"  warning: {text}" for text in prediction.warnings]
+        return "\n".join(
+            [f"{file}: {prediction.reason} ({prediction.duration_s:.1f} s)", *warnings]
+        )
     lines = [
         f"{file}: {best.emoji} {best.name}, {100 * prediction.probabilities[best.index]:.0f} % "
         f"({prediction.duration_s:.1f} s, judged in {prediction.timings_ms['total']:.0f} ms)"
@@ -99,5 +104,6 @@ def _table(file: str, prediction: Prediction, is_quiet: bool) -> str:
         p = prediction.probabilities[emotion.index]
         lines.append(f"  {emotion.name:<10}{100 * p:5.1f} %  {bar(p)}".rstrip())
     if not is_quiet:
+        lines += [f"  {prediction.certainty}"] if prediction.certainty else []
         lines += [f"  warning: {warning}" for warning in prediction.warnings]
     return "\n".join(lines)

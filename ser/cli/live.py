@@ -13,7 +13,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ser.cli.shared import DONE, SOME_FAILED, UsageError, add_options, load_pipeline, note
+from ser.cli.setting import add_setting, pipeline_in_setting
+from ser.cli.shared import DONE, SOME_FAILED, UsageError, add_options, note
 from ser.recordings.stream import Stream, Update
 from ser.sound.errors import AudioError
 
@@ -31,6 +32,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--rate", type=int, default=16_000, metavar="HZ", help="default: 16000")
     made.add_argument("--format", choices=TYPES, default="s16le", help="default: s16le")
     add_options(made)
+    add_setting(made)
     return made
 
 
@@ -38,7 +40,7 @@ def main(arguments: list[str]) -> int:
     """Print events until the sound ends, or somebody ends it."""
     options = parser().parse_args(arguments)
     chunks = None if options.source else _microphone(options.rate)  # or it is said at once
-    pipeline = load_pipeline(options.checkpoint)
+    pipeline = pipeline_in_setting(options)
     stream = Stream(pipeline, options.rate, options.emotions)
     if chunks is None:
         chunks = _standard_input(TYPES[options.format], options.rate)

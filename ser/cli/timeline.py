@@ -5,13 +5,13 @@ import json
 from collections.abc import Iterator
 
 from ser.cli.progress import Progress
+from ser.cli.setting import add_setting, pipeline_in_setting
 from ser.cli.shared import (
     DONE,
     SOME_FAILED,
     add_options,
     bar,
     check_file,
-    load_pipeline,
     note,
     output,
     reason_of,
@@ -38,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--json", action="store_true", help="a JSON object instead of the table")
     add_options(made)
+    add_setting(made)
     return made
 
 
@@ -46,7 +47,7 @@ def main(arguments: list[str]) -> int:
     options = parser().parse_args(arguments)
     check_file(options.file)
     check_outputs(options.out)
-    pipeline = load_pipeline(options.checkpoint)
+    pipeline = pipeline_in_setting(options)
     progress, name = Progress(options.quiet), readable(options.file)
 
     def tell(heard_s: float, total_s: float | None) -> None:

@@ -18,6 +18,8 @@ class ModelOutput(NamedTuple):
     Models that can be adapted also give `residual` (batch, n_statistics), what of a clip's
     statistics its answer does not explain, and `distance` (batch,), how far they lie from those of
     the nearest corpus that was learnt: 1 is as far as its own clips.
+
+    Models with a speech head give `speech` (batch, 2): the scores of a voice, and of its singing.
     """
 
     logits: torch.Tensor
@@ -25,6 +27,7 @@ class ModelOutput(NamedTuple):
     embedding: torch.Tensor
     residual: torch.Tensor | None = None
     distance: torch.Tensor | None = None
+    speech: torch.Tensor | None = None
 
 
 def check_window(

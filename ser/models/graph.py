@@ -13,7 +13,8 @@ class GraphError(RuntimeError):
 class Answer(NamedTuple):
     """`logits` (8,), `attention` (n_frames,) of sum 1, and the clip's `embedding` (n,).
 
-    Of models that can be adapted, also `residual` (n,) and `distance` (): see `ModelOutput`.
+    Of models that can be adapted, also `residual` (n,) and `distance` (), of those with a speech
+    head `speech` (2,): see `ModelOutput`.
     """
 
     logits: np.ndarray
@@ -21,19 +22,21 @@ class Answer(NamedTuple):
     embedding: np.ndarray
     residual: np.ndarray | None = None
     distance: np.ndarray | None = None
+    speech: np.ndarray | None = None
 
 
 class WindowAnswer(NamedTuple):
     """Of one window and of it stretched: `logits` (1 + n_stretches, 8) float64.
 
-    `attention` (n_frames,) of sum 1, `residual` (n,) and `distance` of the window as it is; the
-    last two are None where a model has none.
+    `attention` (n_frames,) of sum 1, `residual` (n,), `distance` and `speech` (2,) of the window as
+    it is; the last three are None where a model has none.
     """
 
     logits: np.ndarray
     attention: np.ndarray
     residual: np.ndarray | None
     distance: float | None
+    speech: np.ndarray | None = None
 
 
 class GraphModel:

@@ -12,6 +12,7 @@ from ser.models.statistics import LinearHead
 MAX_STEPS = 750  # of 20 ms: 15 s, the longest window
 FRAMES_A_STEP = 2
 SMALL = 1e-10  # before a root
+N_SPEECH = 2  # scores of a speech head: a voice, singing
 EVEN = 1e-6  # evidence that every step has, so that it always adds up to something
 EXPECTED_TEMPERATURE = 2.0  # of the answers by which a clip's emotion is told from its room
 FAR = 25.0  # squared deviations, beyond which a statistic lies no further from a corpus
@@ -77,15 +78,26 @@ class Block(nn.Module):
     def forward(self, hidden: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         """(batch, step, size) -> the same; steps where `mask` is False are not looked at."""
         seen = self.norm1(hidden)
-        query, key, value = (
-            layer(seen).unflatten(2, (self.n_heads, -1)).transpose(1, 2)
-            for layer in (self.query, self.key, self.value)
-        )
-        attended = functional.scaled_dot_product_attention(
-            query, key, value, attn_mask=None if mask is None else mask[:, None, None, :]
-        )
-        hidden = hidden + self.out(attended.transpose(1, 2).flatten(2))
+        heard = [layer(seen) for layer in (self.query, self.key, self.value)]
+        hidden = hidden + self.out(_attended(*heard, self.n_heads, mask))
         return hidden + self.fc2(functional.gelu(self.fc1(self.norm2(hidden))))
+
+
+def _attended(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    n_heads: int,
+    mask: torch.Tensor | None,
+) -> torch.Tensor:
+    """Attention of `n_heads` side by side, (batch, step, size) each -> the same."""
+    if mask is None and torch.compiler.is_exporting():  # one operator, which divides them itself
+        sizes = {"q_num_heads": n_heads, "kv_num_heads": n_heads}
+        return torch.onnx.ops.attention(query, key, value, **sizes)[0]
+    heads = (part.unflatten(2, (n_heads, -1)).transpose(1, 2) for part in (query, key, value))
+    seen = None if mask is None else mask[:, None, None, :]
+    attended = functional.scaled_dot_product_attention(*heads, attn_mask=seen)
+    return attended.transpose(1, 2).flatten(2)
 
 
 class WhisperStatistics(nn.Module):
@@ -98,6 +110,9 @@ class WhisperStatistics(nn.Module):
 
     Where `n_corpora` were learnt side by side (`train.fit.by_corpus`), the model knows the mean
     statistics of each, `corpora`, and how each emotion's lie from them, `emotions`.
+
+    With a `speech_head` (`train.fit.speech_head`) it also tells a voice from other sounds, by the
+    same statistics: another linear layer on the embedding as it is without a shift.
     """
 
     is_frozen = True  # so that training keeps what it found in a clip
@@ -110,6 +125,7 @@ class WhisperStatistics(nn.Module):
         n_heads: int = 8,
         layers: Sequence[int] = (1, 2, 3),
         n_corpora: int = 0,
+        speech_head: bool = False,
     ):
         super().__init__()
         self.n_features = n_features
@@ -122,6 +138,7 @@ class WhisperStatistics(nn.Module):
         if n_corpora:
             size = self.embedding_size
             self.know(torch.zeros(n_corpora, size), torch.zeros(n_classes, size))
+        self.speech = nn.Linear(self.embedding_size, N_SPEECH) if speech_head else None
 
     def know(self, corpora: torch.Tensor, emotions: torch.Tensor) -> None:
         """Keep what was learnt of corpora (n_corpora, n_statistics) and emotions (8, the same)."""
@@ -130,9 +147,10 @@ class WhisperStatistics(nn.Module):
         self.n_corpora = len(corpora)
 
     @property
-    def checkpoint_args(self) -> dict[str, int]:
+    def checkpoint_args(self) -> dict[str, int | bool]:
         """What config.json holds besides the recipe's arguments."""
-        return {"n_corpora": self.n_corpora} if self.n_corpora else {}
+        args = {"n_corpora": self.n_corpora} if self.n_corpora else {}
+        return args | ({"speech_head": True} if self.speech is not None else {})
 
     def forward(
         self,
@@ -152,15 +170,16 @@ class WhisperStatistics(nn.Module):
     ) -> ModelOutput:
         """Judge windows that were checked: what becomes a graph, without a mask."""
         states, real = self._states(features, mask)
-        heard = _over_time(states, real)
+        heard, away = _over_time(states, real)
         logits, embedding, residual, distance = self.of_statistics(heard, shift)
-        weights = self._evidence(states, real, heard, logits).float()
+        weights = self._evidence(away, real, heard, logits).float()
         n_frames = features.shape[1]
         weights = at_frame_rate(weights[:, :, None], n_frames + 1, FRAMES_A_STEP)[:, :n_frames, 0]
         if mask is not None:
             weights = weights * mask
         attention = weights / weights.sum(dim=1, keepdim=True)
-        return ModelOutput(logits, attention, embedding, residual, distance)
+        speech = None if self.speech is None else self.speech(self.head.embed(heard))
+        return ModelOutput(logits, attention, embedding, residual, distance, speech)
 
     def of_statistics(
         self, heard: torch.Tensor, shift: torch.Tensor | float
@@ -181,7 +200,7 @@ class WhisperStatistics(nn.Module):
 
     def statistics(self, features: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """What the linear head sees, before it is standardised: (batch, embedding_size)."""
-        return _over_time(*self._states(features, mask))
+        return _over_time(*self._states(features, mask))[0]
 
     def _states(
         self, features: torch.Tensor, mask: torch.Tensor | None
@@ -192,7 +211,7 @@ class WhisperStatistics(nn.Module):
 
     def _evidence(
         self,
-        states: torch.Tensor,
+        away: torch.Tensor,
         real: torch.Tensor | None,
         statistics: torch.Tensor,
         logits: torch.Tensor,
@@ -206,24 +225,26 @@ class WhisperStatistics(nn.Module):
         weight = self.head.classify.weight - self.head.classify.weight.mean(dim=0)
         deviation = (self.head.norm.running_var + self.head.norm.eps).sqrt()
         by_mean, by_spread = (weight / deviation)[logits.argmax(dim=1)].chunk(2, dim=1)
-        mean, spread = statistics.chunk(2, dim=1)
-        away = states - mean[:, None]
-        adds = torch.einsum("btc,bc->bt", away, by_mean)
-        adds = adds + torch.einsum("btc,bc->bt", away.square(), by_spread / spread)
+        spread = statistics.chunk(2, dim=1)[1]
+        adds = away @ by_mean[:, :, None] + (away * away) @ (by_spread / spread)[:, :, None]
+        adds = adds[:, :, 0]
         if real is None:
             return adds - adds.amin(dim=1, keepdim=True) + EVEN
         least = adds.masked_fill(~real, torch.inf).amin(dim=1, keepdim=True)
         return (adds - least) * real + EVEN
 
 
-def _over_time(states: torch.Tensor, real: torch.Tensor | None) -> torch.Tensor:
-    """Mean and deviation of (batch, step, channel) over the steps that are `real`, side by side."""
-    if real is None:
-        mean = states.mean(dim=1)
-        variance = (states - mean[:, None]).square().mean(dim=1)
-    else:
-        real = real[:, :, None].to(states)
-        n_steps = real.sum(dim=1)
-        mean = (states * real).sum(dim=1) / n_steps
-        variance = ((states - mean[:, None]).square() * real).sum(dim=1) / n_steps
-    return torch.cat([mean, (variance + SMALL).sqrt()], dim=1)
+def _over_time(
+    states: torch.Tensor, real: torch.Tensor | None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and deviation of (batch, step, channel) over the steps that are `real`, side by side.
+
+    And how far each step lies from the mean, (batch, step, channel). Means are matrix products:
+    ONNX Runtime is slow at sums over any axis but the last.
+    """
+    real = torch.ones_like(states[:, :, 0]) if real is None else real.to(states)
+    shares = (real / real.sum(dim=1, keepdim=True))[:, None]
+    mean = shares @ states
+    away = states - mean
+    variance = shares @ (away * away)
+    return torch.cat([mean, (variance + SMALL).sqrt()], dim=2)[:, 0], away

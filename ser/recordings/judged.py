@@ -13,11 +13,11 @@ SHORTEST_S = 0.4  # that a model hears; silence is put behind less
 
 
 class Answer(NamedTuple):
-    """`label` is None where no speech was heard; `probabilities` (8,) in label order, sum 1."""
+    """`probabilities` (8,) in label order, sum 1. All three are None where no speech was heard."""
 
     label: str | None
-    probabilities: np.ndarray
-    confidence: float
+    probabilities: np.ndarray | None
+    confidence: float | None
 
 
 def judge(
@@ -28,13 +28,12 @@ def judge(
     prediction = pipeline.judge(np.pad(samples, (0, lacking)))
     if emotions is not None:
         prediction = prediction.restricted(emotions)
-    return Answer(
-        label=prediction.emotion.name,
-        probabilities=prediction.probabilities,
-        confidence=float(prediction.probabilities.max()),
-    )
+    probabilities = None if prediction.reason else prediction.probabilities
+    return Answer(prediction.label, probabilities, prediction.confidence)
 
 
-def named(probabilities: np.ndarray) -> dict[str, float]:
-    """Probabilities (8,) by label, as every JSON form has them."""
+def named(probabilities: np.ndarray | None) -> dict[str, float] | None:
+    """Probabilities (8,) by label, as every JSON form has them; None where there are none."""
+    if probabilities is None:
+        return None
     return {name: round(float(p), 6) for name, p in zip(LABELS, probabilities, strict=True)}

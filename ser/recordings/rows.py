@@ -28,16 +28,19 @@ _emotions: tuple[str, ...] | None = None
 
 
 def row_of(file: str, prediction: Prediction) -> Row:
-    """The row of an answer; numbers rounded as the JSON form has them."""
+    """The row of an answer; numbers rounded as the JSON form has them.
+
+    Where no speech was heard it has no label and no probabilities, and its warnings say so.
+    """
     answer = prediction.to_dict()
     return {
         "file": readable(file),
         "label": answer["label"],
-        "confidence": round(float(prediction.probabilities.max()), 6),
+        "confidence": None if prediction.reason else round(prediction.confidence, 6),
         "duration_s": answer["duration_s"],
         "speech_share": answer["speech_share"],
-        **{f"p_{name}": p for name, p in answer["probabilities"].items()},
-        "warnings": " ".join(answer["warnings"]) or None,
+        **{f"p_{name}": (answer["probabilities"] or {}).get(name) for name in LABELS},
+        "warnings": " ".join(filter(None, [answer["reason"], *answer["warnings"]])) or None,
         "error": None,
     }
 

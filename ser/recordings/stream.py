@@ -34,7 +34,8 @@ class Update:
 
     `type` is "listening" (nobody speaks), "utterance start", "measurement" or "utterance end";
     `start_s` and `end_s` say which part of the stream it is about, None for "listening". An answer,
-    with `probabilities` (8,) in label order, has a measurement and an end only. `speech_share` is
+    with `probabilities` (8,) in label order, has a measurement and an end only; it is None where
+    that was no voice after all. `speech_share` is
     the share of an utterance that is speech, at its end. `dropped_s` seconds of sound have not been
     heard so far, because they came too late.
     """
@@ -61,7 +62,7 @@ class Update:
             "start_s": numbers["start_s"],
             "end_s": numbers["end_s"],
             "label": self.label,
-            "probabilities": None if self.probabilities is None else named(self.probabilities),
+            "probabilities": named(self.probabilities),
             "confidence": numbers["confidence"],
             "speech_share": numbers["speech_share"],
             "dropped_s": round(self.dropped_s, 4),
@@ -178,13 +179,14 @@ class Stream:
             return []
         self._measured_s = end_s
         answer = judge(self._pipeline, samples, self._emotions)
+        if answer.label is None:
+            return [self._update(MEASUREMENT, start_s, end_s, *answer)]
         if self._smoothed is None:
             self._smoothed = answer.probabilities
         self._smoothed = self._smoothed + NEW_SHARE * (answer.probabilities - self._smoothed)
         best = int(self._smoothed.argmax())
-        label = None if answer.label is None else LABELS[best]
-        confidence = float(self._smoothed[best])
-        return [self._update(MEASUREMENT, start_s, end_s, label, self._smoothed, confidence)]
+        told = LABELS[best], self._smoothed, float(self._smoothed[best])
+        return [self._update(MEASUREMENT, start_s, end_s, *told)]
 
     def _update(self, kind: str, start_s=None, end_s=None, *answer, speech_share=None) -> Update:
         """An update about [start_s, end_s) of the cutter's time."""

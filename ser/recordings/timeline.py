@@ -33,22 +33,23 @@ class CancelledError(Exception):
 class Segment:
     """An utterance, in seconds of the recording, and what it seems to express.
 
-    `channel` counts from 1; None where the channels were mixed. `label` is None where no speech was
-    heard after all. `probabilities` (8,) are in label order; `speech_share` of it is speech.
+    `channel` counts from 1; None where the channels were mixed. `probabilities` (8,) are in label
+    order; `speech_share` of it is speech. Where that was no voice after all, `label`,
+    `probabilities` and `confidence` are None, and `speech_share` is what the detector found.
     """
 
     start_s: float
     end_s: float
     channel: int | None
     label: str | None
-    probabilities: np.ndarray
-    confidence: float
+    probabilities: np.ndarray | None
+    confidence: float | None
     speech_share: float
 
     @property
     def speech_s(self) -> float:
-        """How much of it is speech."""
-        return self.speech_share * (self.end_s - self.start_s)
+        """How much of it is speech; 0 where it was no voice."""
+        return self.speech_share * (self.end_s - self.start_s) if self.label else 0.0
 
     def to_dict(self) -> dict:
         """A segment as in `Timeline.to_dict`."""
@@ -58,7 +59,7 @@ class Segment:
             "channel": self.channel,
             "label": self.label,
             "probabilities": named(self.probabilities),
-            "confidence": round(self.confidence, 6),
+            "confidence": None if self.confidence is None else round(self.confidence, 6),
             "speech_share": round(self.speech_share, 4),
         }
 
@@ -95,7 +96,7 @@ class Timeline:
         """
         times_s = np.arange(0.0, self.duration_s, TRACK_S)
         drawn = np.full((len(times_s), N_LABELS), np.nan)
-        own = [segment for segment in self.segments if segment.channel == channel]
+        own = [s for s in self.segments if s.channel == channel and s.label is not None]
         if own:
             middles = [(segment.start_s + segment.end_s) / 2 for segment in own]
             answers = np.array([segment.probabilities for segment in own])
@@ -180,7 +181,7 @@ def timeline(
     if max(ear.range_db for ear in ears) < SILENCE_PEAK_DB:
         raise SilentError("It is silent: please check that the microphone is on, and speak up.")
     segments = sorted((s for ear in ears for s in ear.segments()), key=lambda s: s.start_s)
-    warnings += reading.warnings() + ([] if segments else [NO_SPEECH])
+    warnings += reading.warnings() + ([] if any(s.label for s in segments) else [NO_SPEECH])
     warnings += [sentence(chosen)] if chosen else []
     return Timeline(
         segments=segments,

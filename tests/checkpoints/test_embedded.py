@@ -15,11 +15,13 @@ from ser.labels import LABELS
 from ser.pipeline import GOLDEN_TOLERANCE, EmotionPipeline
 from ser.process import keep_memory
 from ser.sound.audio import SAMPLE_RATE
+from tests import bounds
 from tests.bounds import FIVE_DIGITS
 from train.judge import metrics
+from train.judge.size import check_size
 
 ROOT = Path(__file__).parent.parent.parent
-MOST_MS = 50  # of a clip of 3.7 s, on one core
+MOST_MS = 16  # of a clip of 3.7 s, on one core
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +37,7 @@ def founding():
 @pytest.mark.numeric
 @pytest.mark.parametrize("folder", [EMBEDDED, *BESIDE.values()])
 def test_they_are_small_and_prove_themselves(folder):
-    assert sum(p.stat().st_size for p in folder.iterdir() if p.is_file()) < 10_000_000
+    check_size(folder)
     assert checkpoint.load(folder).config.golden is not None
     EmotionPipeline.from_pretrained(folder)
 
@@ -48,7 +50,7 @@ def test_their_figures_name_what_to_expect_from_unseen_speakers(folder):
 
 def test_the_default_is_the_best_recipe_fitted_on_all_actors(best):
     training = best.checkpoint.config.training
-    assert training["recipe"] == "best"
+    assert training["recipe"] == "whisper_base_world"
     actors = [name for name in training["train_speakers"] if name.startswith("ravdess-")]
     assert actors == [f"ravdess-{actor:02d}" for actor in range(1, 25)]
     own = {r["protocol"] for r in best.checkpoint.metrics if r["scope"] == "these-weights"}
@@ -66,8 +68,8 @@ def test_founding_is_fitted_on_twenty_actors_and_names_the_other_four(founding):
 @pytest.mark.numeric
 def test_loudness_does_not_decide(best, speech):
     loud, quiet = (best.predict((SAMPLE_RATE, gain * speech)) for gain in (1.0, 10 ** (-30 / 20)))
-    # The same sound but for roundings, as between machines.
-    np.testing.assert_allclose(quiet.probabilities, loud.probabilities, atol=GOLDEN_TOLERANCE)
+    # The same sound but for roundings, which 8 bits may turn.
+    np.testing.assert_allclose(quiet.probabilities, loud.probabilities, atol=bounds.EIGHT_BITS)
 
 
 def test_an_answer_takes_a_moment(best, speech):

@@ -34,8 +34,10 @@ HALF_MS = 0.5e-3 + 1e-9
 
 
 def segment(start_s, end_s, label, channel=None):
+    if label is None:  # no voice after all
+        return Segment(start_s, end_s, channel, None, None, None, 0.9)
     probabilities = np.full(8, 0.02)
-    probabilities[LABELS.index(label or "neutral")] = 0.86
+    probabilities[LABELS.index(label)] = 0.86
     return Segment(start_s, end_s, channel, label, probabilities, 0.86, 0.9)
 
 
@@ -113,8 +115,9 @@ def test_tables(write, reader):
 def test_tables_of_nothing_and_of_no_label(write, reader):
     suffix = "parquet" if reader.startswith("parquet") else "csv"
     assert rows_of(reader)(write(NONE, f"none.{suffix}")) == []
-    label = rows_of(reader)(write(ONE, f"one.{suffix}"))[2]["label"]
-    assert label is None or label != label, "an empty cell is a missing value"
+    row = rows_of(reader)(write(ONE, f"one.{suffix}"))[2]
+    for name in ("label", "confidence", *(f"p_{n}" for n in LABELS)):
+        assert row[name] is None or row[name] != row[name], "an empty cell is a missing value"
 
 
 def test_numbers_in_a_csv_are_plain_decimals(write):

@@ -81,9 +81,12 @@ def test_speed_is_what_the_benchmarks_wrote(tmp_path):
         if name == "results":
             values["prediction_ms"]["total"] = {"median": 12.34, "p95": 56.78}
             values["start"]["peak_memory_mb"] = 321
+            total = {"median": 47.91, "p95": 50.0}
+            values["best"] = {"prediction_ms": {"total": total}, "times_faster": [3.14, 2.9, 3.3]}
         (tmp_path / f"{name}.json").write_text(json.dumps(values))
     text = "\n".join(speed.speed_lines(tmp_path))
     assert "| total | 12.3 | 56.8 |" in text and "321 MB" in text
+    assert "takes 47.9 ms" in text and "3.1 times as fast" in text
 
 
 def test_the_front_page_shows_founding_and_best_each_with_its_protocol(results):

@@ -5,14 +5,22 @@ import pytest
 
 from ser.sound.high_pass import high_pass
 from ser.sound.segments import NO_SPEECH, SPEECH, Segment, clip_segments, find_segments
-from ser.sound.speech import MODEL, STEP, STEP_S, SpeechDetector, speech_probabilities
+from ser.sound.speech import (
+    FLOOR_DB,
+    OFFICIAL,
+    STEP,
+    STEP_S,
+    SpeechDetector,
+    speech_probabilities,
+    step_levels_db,
+)
 from tests.bounds import STREAM_FOR_FILE, assert_within
 
 SHA256 = "9ccdacc4719d8aa7e45a77536bfabec45a03ba1f2fad5e241ab4060b24238a85"
 
 
-def test_the_detector_is_the_official_file():
-    assert hashlib.sha256(MODEL.read_bytes()).hexdigest() == SHA256
+def test_the_detector_is_made_of_the_official_file():
+    assert hashlib.sha256(OFFICIAL.read_bytes()).hexdigest() == SHA256
 
 
 def test_a_voice_is_speech_and_silence_hum_and_noise_are_not(speech, noise):
@@ -30,6 +38,12 @@ def test_a_stream_hears_what_a_file_holds(speech, size):
     heard = np.concatenate([*pieces, stream.finish()])
     assert len(heard) == -(-len(speech) // STEP)
     assert_within(STREAM_FOR_FILE, heard, speech_probabilities(speech))
+
+
+def test_a_level_is_that_of_a_tone_and_silence_is_the_floor():
+    tone = np.sin(2 * np.pi * np.arange(STEP) * 8 / STEP).astype(np.float32)
+    steps = np.stack([0.1 * tone, np.zeros_like(tone), 1e-30 * tone])
+    assert step_levels_db(steps) == pytest.approx([-20 - 10 * np.log10(2), FLOOR_DB, FLOOR_DB])
 
 
 def test_half_a_minute_at_a_time_is_all_of_it(speech, monkeypatch):

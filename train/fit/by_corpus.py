@@ -47,6 +47,19 @@ class Head(NamedTuple):
     corpora: torch.Tensor
     emotions: torch.Tensor
 
+    @classmethod
+    def of(cls, model: nn.Module) -> "Head":
+        """Of a model that has one."""
+        classify, norm = model.head.classify, model.head.norm
+        return cls(
+            classify.weight.detach() / LOGIT_SCALE,
+            classify.bias.detach() / LOGIT_SCALE,
+            norm.running_mean,
+            norm.running_var,
+            model.corpora,
+            model.emotions,
+        )
+
     @torch.no_grad()
     def into(self, model: nn.Module) -> nn.Module:
         """Give it to the model, and the model back."""

@@ -17,7 +17,7 @@ def frozen_statistics(model: nn.Module, clips: Sequence[torch.Tensor]) -> torch.
 
     The model has an `encoder` that nothing trains. Clips are known by what they hold.
     """
-    path = cache_root() / f"statistics-{_fingerprint(model)}.npz"
+    path = cache_root() / f"statistics-{fingerprint(model)}.npz"
     kept = dict(np.load(path)) if path.exists() else {}
     names = [hashlib.sha256(clip.numpy().tobytes()).hexdigest()[:24] for clip in clips]
     new = {name: clip for name, clip in zip(names, clips, strict=True) if name not in kept}
@@ -31,7 +31,7 @@ def frozen_statistics(model: nn.Module, clips: Sequence[torch.Tensor]) -> torch.
     return torch.from_numpy(np.stack([kept[name] for name in names]))
 
 
-def _fingerprint(model: nn.Module) -> str:
+def fingerprint(model: nn.Module) -> str:
     """Of the encoder's weights, and of which of its states are looked at."""
     digest = hashlib.sha256(str(model.layers).encode())
     for name, tensor in sorted(model.encoder.state_dict().items()):

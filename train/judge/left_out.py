@@ -10,6 +10,7 @@ from train.judge import evaluate, metrics
 from train.judge.evaluate import Predictions
 
 VIEWS = ("plain", "own")
+ADAPTATION_NAME = "adaptation.json"
 FEWEST_SPEAKERS = 10  # of whom an interval says anything
 
 

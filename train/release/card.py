@@ -8,10 +8,11 @@ from ser.checkpoints.checkpoint import Checkpoint, CheckpointConfig
 from ser.labels import LABELS
 from train.corpora import CORPORA
 from train.corpora.heard import heard_before
-from train.corpora.splits import MEASURED, SPEAKER_DEPENDENT
+from train.corpora.splits import LEAVE_ONE_CORPUS_OUT, MEASURED, SPEAKER_DEPENDENT
 from train.judge.cross_corpus import CROSS_CORPUS
 from train.release.licences import forbidding
 from train.report import tables
+from train.report.left_out import INTRODUCTION, is_left_out, left_out_lines
 from train.report.other_corpora import cross_corpus_lines
 
 LICENSE = "cc-by-nc-sa-4.0"  # RAVDESS is non-commercial and share-alike
@@ -73,7 +74,8 @@ def _text(repo: str, loaded: Checkpoint, rows: Sequence[dict], pictures: Sequenc
         ]
     )
     elsewhere = [row for row in rows if row["protocol"] == CROSS_CORPUS]
-    at_home = [row for row in rows if row["protocol"] != CROSS_CORPUS]
+    left_out = [row for row in rows if row["protocol"] == LEAVE_ONE_CORPUS_OUT]
+    at_home = [r for r in rows if r["protocol"] != CROSS_CORPUS and not is_left_out(r)]
     main = _row_to_detail(at_home)
     return f"""# {repo.split("/")[-1]}
 
@@ -107,6 +109,7 @@ these very weights. Calibration temperature {config.temperature:.2f}; behind the
 95 % of perfectly calibrated models stay under.
 
 {_table(at_home)}
+{_left_out(left_out)}
 
 ### On corpora that these weights never heard
 
@@ -182,6 +185,14 @@ def _table(rows: Sequence[dict]) -> str:
         ["protocol", "clips", "seeds", "UA (95 % interval)", "WA", "macro-F1", "ECE", "NLL"],
         [[_protocol(row), *tables.figures(row)] for row in rows],
     )
+
+
+def _left_out(rows: Sequence[dict]) -> str:
+    """What was measured on corpora left out; nothing where nothing was."""
+    if not rows:
+        return ""
+    lines = [*INTRODUCTION, "", *left_out_lines({rows[0]["recipe"]: rows})]
+    return "\n".join(["", "### People who are not RAVDESS", "", *lines])
 
 
 def _class_table(row: dict) -> str:

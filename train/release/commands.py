@@ -19,6 +19,9 @@ def add(commands: "argparse._SubParsersAction") -> None:
     small.add_argument("folder", metavar="FOLDER", type=Path, help="where the checkpoint goes")
     small.set_defaults(run=_quantize)
 
+    detector = commands.add_parser("detector", help="Silero's detector as matrix products")
+    detector.set_defaults(run=_detector)
+
     publish = commands.add_parser("publish", help="push a run to the Hub, as one commit")
     publish.add_argument("run_folder", metavar="RUN", type=Path)
     publish.add_argument("--repo", required=True, metavar="USER/NAME")
@@ -52,6 +55,13 @@ def _quantize(options: argparse.Namespace) -> None:
 
     quantize.quantize(options.run_folder, options.folder)
     print(f"The graph is in {options.folder}.")
+
+
+def _detector(_: argparse.Namespace) -> None:
+    from train.release import detector
+
+    detector.write()
+    print(f"The detector is in {detector.MODEL}.")
 
 
 def _publish(options: argparse.Namespace) -> None:

@@ -14,7 +14,7 @@ PATTERNS = (  # named one by one, so that nobody's notes are made public
     "server/*.py",
     *("requirements.txt", "pre-requirements.txt", "packages.txt"),
     *("ser/**/*.py", "ser/golden.flac", "ser/schema.json", "ser/sound/silero/*", "examples/*.flac"),
-    "ser/weights/README.md",
+    *("ser/weights/README.md", "ser/weights/WHISPER-LICENSE"),
     *(
         f"ser/weights/{folder}{name}"
         for folder in ("", "best/", "founding/")

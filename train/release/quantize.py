@@ -6,6 +6,7 @@ reads them: nothing is stored twice.
 """
 
 import json
+import shutil
 import tempfile
 import warnings
 from collections.abc import Sequence
@@ -25,14 +26,14 @@ from ser.models.base import ModelOutput
 from ser.pipeline import EmotionPipeline
 from train.judge.finished import load_run
 
-OPSET = 20
+OPSET = 23  # since which attention is one operator
 SHARD_BYTES = 9_000_000
 IN_GRAPH_BYTES = 1024  # smaller tensors stay in the graph: shapes and other constants
 EXAMPLE_FRAMES = 300
 
 
 def quantize(run: Path, folder: Path) -> None:
-    """Write the model of a run into `folder` as checkpoint format 2.
+    """Write the model of a run into `folder` as checkpoint format 2, with the run's figures.
 
     Raises ValueError for a folder that is not empty, an ensemble or a model that is asked about
     stretched clips, and CheckpointError where the run does not load.
@@ -57,6 +58,8 @@ def quantize(run: Path, folder: Path) -> None:
     checkpoint.save_config(folder, replace(config, golden=None))
     golden = EmotionPipeline(checkpoint.load(folder)).golden_answer()
     checkpoint.save_config(folder, replace(config, golden=golden))
+    if (run / checkpoint.METRICS_NAME).exists():
+        shutil.copyfile(run / checkpoint.METRICS_NAME, folder / checkpoint.METRICS_NAME)
 
 
 class _Whole(nn.Module):
@@ -77,7 +80,8 @@ def _exported(model: nn.Module, scratch: Path) -> Path:
         torch.zeros(1, EXAMPLE_FRAMES, model.n_features),
         torch.zeros(1, model.embedding_size),
     )
-    names = list(ModelOutput._fields) if model.n_corpora else ["logits", "attention", "embedding"]
+    names = list(ModelOutput._fields[:5] if model.n_corpora else ModelOutput._fields[:3])
+    names += ["speech"] if model.speech is not None else []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the exporter, about itself
         torch.onnx.export(

@@ -25,11 +25,15 @@ FOUNDING = "founding"
 
 @dataclass(frozen=True)
 class Step:
-    """One recipe and what it changed; `folder` holds its figures, of all folds or of some."""
+    """One recipe and what it changed; `folder` holds its figures, of all folds or of some.
+
+    One that `is_kept` stays selectable, whatever came after it.
+    """
 
     recipe: str
     what: str
     folder: Path
+    is_kept: bool = False
 
     @property
     def rows(self) -> dict[str, dict]:
@@ -53,8 +57,9 @@ class Ladder:
 
     @property
     def chosen(self) -> list[str]:
-        """The founding recipe and the best one: those that are told about in detail."""
-        return list(dict.fromkeys([FOUNDING, self.best.recipe]))
+        """The founding recipe, the last one, and kept ones between: told about in detail."""
+        kept = [step.recipe for step in self.steps if step.is_kept]
+        return list(dict.fromkeys([FOUNDING, *kept, self.best.recipe]))
 
 
 def load_ladder(results: Path) -> Ladder:
@@ -63,7 +68,12 @@ def load_ladder(results: Path) -> Ladder:
         values = tomllib.load(file)
     steps, alternatives = (
         tuple(
-            Step(step["recipe"], step["what"], _folder(results, step["recipe"]))
+            Step(
+                step["recipe"],
+                step["what"],
+                _folder(results, step["recipe"]),
+                step.get("kept", False),
+            )
             for step in values.get(kind, ())
         )
         for kind in ("step", "alternative")

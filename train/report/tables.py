@@ -32,9 +32,10 @@ def gain(difference: float, low: float, high: float) -> str:
 
 
 def ua(row: dict) -> str:
-    """UA of a metrics row: spread over seeds where there are several, interval over speakers."""
+    """UA of a metrics row: spread over seeds, interval over speakers, where they are known."""
     spread = "" if row.get("ua_std_seeds") is None else f" ± {percent(row['ua_std_seeds'])}"
-    return f"{percent(row['ua'])}{spread} ({interval(*row['ci95'])})"
+    known = f" ({interval(*row['ci95'])})" if row["ci95"] else ""
+    return f"{percent(row['ua'])}{spread}{known}"
 
 
 def ece(row: dict) -> str:

@@ -91,6 +91,10 @@ class Bank:
         """Class indices of clips."""
         return self._labels[rows].numpy()
 
+    def speakers(self, rows: np.ndarray) -> np.ndarray:
+        """Who speaks in clips."""
+        return self._speakers[rows]
+
     def _folds(self) -> np.ndarray:
         """The home fold of each clip: the speakers of a corpus take turns."""
         fold_of = {}

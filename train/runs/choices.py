@@ -1,22 +1,29 @@
 """What is chosen by leaving one corpus out: penalty, temperature, certainty, adaptation."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from scipy.optimize import minimize
 
 from ser.checkpoints.checkpoint import CheckpointConfig
 from ser.labels import LABELS
-from train.corpora.splits import LEFT_OUT_IN_TURN
+from train.corpora.splits import LEAVE_ONE_CORPUS_OUT, LEFT_OUT_IN_TURN
 from train.fit import by_corpus
 from train.judge import metrics
+from train.recipes.recipe import Recipe
 from train.runs.bank import HOME_FOLDS, STRENGTHS, Bank, Scored
 
-CLIPS_BELIEVED_HALF = (1.0, 2.0, 3.0, 5.0, 10.0)  # k of n / (n + k)
+CHOICES_NAME = "choices.json"
+SHIPPED_NAME = f"all-{CHOICES_NAME}"
+RAVDESS_NAME = f"fold-1-seed-0/{CHOICES_NAME}"
+CLIPS_BELIEVED_HALF = (1.0, 2.0, 5.0, 10.0, 20.0)  # k of n / (n + k)
 SET_SIZES = (2, 5, 20)
 ONE_SIDED = ("angry", "sad")
 N_DRAWS = 5
+MIXED_COST, ONE_SIDED_COST = 0.01, 0.03  # of UA, that a set may cost the clips after it
 LARGEST_REST = 500  # clips that are judged after those of a set
 SURE = 0.8  # how often an answer at the bound of "sure" is right
 
@@ -32,6 +39,17 @@ class LeftOutChoices:
     adaptation_clips: float
     figures: dict[str, float]
 
+    @classmethod
+    def load(cls, path: Path) -> "LeftOutChoices":
+        """Read what `save` wrote."""
+        told = json.loads(path.read_text())
+        return cls(**told | {"certainty": tuple(told["certainty"])})
+
+    def save(self, path: Path) -> None:
+        """Write it as JSON."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(asdict(self), indent=1) + "\n")
+
     def into(self, config: CheckpointConfig) -> CheckpointConfig:
         """A checkpoint's config with these in it; the penalty is in its weights."""
         return replace(
@@ -41,6 +59,22 @@ class LeftOutChoices:
             certainty=self.certainty,
             adaptation_clips=self.adaptation_clips,
         )
+
+
+def choices_for(recipe: Recipe, protocol: str, runs: Path) -> LeftOutChoices:
+    """What weights of a protocol are calibrated with: what was chosen without whom it judges.
+
+    Protocols that judge RAVDESS take what was chosen with RAVDESS left out, those that judge nobody
+    what was chosen on all corpora. ValueError where `leave-out` has not chosen it.
+    """
+    name = SHIPPED_NAME if protocol.startswith("ship-") else RAVDESS_NAME
+    path = runs / recipe.name / LEAVE_ONE_CORPUS_OUT / name
+    if not path.exists():
+        raise ValueError(
+            f"{recipe.name} is calibrated on corpora left out: run `python -m train leave-out "
+            f"--recipe {recipe.name}` first."
+        )
+    return LeftOutChoices.load(path)
 
 
 def choose(bank: Bank, judged: Sequence[str], learnable: Sequence[str]) -> LeftOutChoices:
@@ -61,12 +95,10 @@ def choose(bank: Bank, judged: Sequence[str], learnable: Sequence[str]) -> LeftO
     ]
     temperature, slope = calibrate(away + [one for one in home if len(one.labels)])
     gains = {
-        k: np.mean(
-            [adaptation_gain(bank, bank.heads(others[y])[strength], y, k) for y in judged], axis=0
-        )
+        k: np.array([adaptation_gain(bank, bank.heads(others[y])[strength], y, k) for y in judged])
         for k in CLIPS_BELIEVED_HALF
     }
-    k = max(gains, key=lambda k: float(gains[k].mean()))
+    k = careful(gains)
     return LeftOutChoices(
         strength,
         temperature,
@@ -82,6 +114,24 @@ def apart(learnable: Sequence[str], left_out: str) -> list[str]:
     """What may be learnt where a corpus is left out: song is of the people of RAVDESS."""
     gone = {left_out, "ravdess-song"} if left_out == "ravdess" else {left_out}
     return [name for name in learnable if name not in gone]
+
+
+def careful(gains: Mapping[float, np.ndarray]) -> float:
+    """The k whose mixed sets gain most, among those that cost no corpus more than is allowed.
+
+    `gains` holds for each k those of each corpus and kind of set, (n_corpora, n_kinds), as
+    `adaptation_gain` gives them. Where every k costs too much, the one that does so least.
+    """
+    n_mixed = len(SET_SIZES)
+
+    def excess(k: float) -> float:
+        mixed, one_sided = gains[k][:, :n_mixed], gains[k][:, n_mixed:]
+        return max(0.0, (-mixed - MIXED_COST).max(), (-one_sided - ONE_SIDED_COST).max())
+
+    allowed = [k for k in gains if excess(k) == 0]
+    if not allowed:
+        return min(gains, key=excess)
+    return max(allowed, key=lambda k: float(gains[k][:, :n_mixed].mean()))
 
 
 def calibrate(sets: Sequence[Scored]) -> tuple[float, float]:
@@ -161,7 +211,9 @@ def gain_of_sets(
     for _ in range(n_draws):
         drawn = rng.choice(among, min(size, len(among)), replace=False)
         rest = rng.permutation(np.setdiff1d(rows, drawn))[:LARGEST_REST]
+        if not len(rest):
+            continue
         residual = bank.residuals(head, drawn).mean(dim=0)
         adapted = bank.ua(head, rest, residual * len(drawn) / (len(drawn) + k))
         gains.append(adapted - bank.ua(head, rest, 0.0))
-    return float(np.mean(gains))
+    return float(np.mean(gains)) if gains else 0.0

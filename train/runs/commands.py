@@ -31,6 +31,11 @@ def add(commands: "argparse._SubParsersAction") -> None:
     )
     crossval.set_defaults(run=_crossval)
 
+    gate = commands.add_parser("gate", help="give a run's model a speech head, and measure it")
+    gate.add_argument("run_folder", metavar="RUN", type=Path)
+    add_results(gate)
+    gate.set_defaults(run=_gate)
+
     left = commands.add_parser("leave-out", help="judge each corpus by weights that never heard it")
     left.add_argument("--recipe", required=True, help="one fitted by corpus in closed form")
     left.add_argument("--seed", type=int, default=0)
@@ -39,6 +44,13 @@ def add(commands: "argparse._SubParsersAction") -> None:
     left.add_argument("--jobs", type=int, help="corpora judged at a time (one a core)")
     add_results(left)
     left.set_defaults(run=_leave_out)
+
+    adapted = commands.add_parser("adaptation", help="what few clips of a left-out corpus gain")
+    adapted.add_argument("--recipe", required=True, help="one that was left out")
+    adapted.add_argument("--seed", type=int, default=0)
+    adapted.add_argument("--runs", type=Path, help="where run folders lie (runs)")
+    add_results(adapted)
+    adapted.set_defaults(run=_adaptation)
 
 
 def _fit(options: argparse.Namespace) -> None:
@@ -70,6 +82,21 @@ def _crossval(options: argparse.Namespace) -> None:
     print_rows(rows)
 
 
+def _gate(options: argparse.Namespace) -> None:
+    from train.runs.gate import fit_gate
+
+    row = fit_gate(options.run_folder, options.results or places.RESULTS)
+    for condition, kept in row["kept"].items():
+        print(f"voices, {condition}: {_told(kept['all'])} kept")
+    print(f"other sounds: {_told(row['refused']['all'])} refused")
+    for sound, refused in row["refused"]["by_class"].items():
+        print(f"  {sound}, never heard: {_told(refused)}")
+
+
+def _told(share: dict) -> str:
+    return f"{100 * share['share']:.1f} % of {share['n_clips']}" if share["n_clips"] else "none"
+
+
 def _leave_out(options: argparse.Namespace) -> None:
     from train.cores import N_WORKERS
     from train.runs.left_out import leave_one_corpus_out
@@ -88,6 +115,19 @@ def _leave_out(options: argparse.Namespace) -> None:
             f"{100 * row['ua_restricted']:.1f} %, with its own statistics "
             f"{100 * row['own']['ua_restricted']:.1f} %; ECE {row['ece']:.3f}"
         )
+
+
+def _adaptation(options: argparse.Namespace) -> None:
+    from train.runs.adaptation import adaptation
+
+    rows = adaptation(
+        load_recipe(options.recipe),
+        options.seed,
+        options.runs or places.RUNS,
+        options.results or places.RESULTS,
+    )
+    for row in rows:
+        print(f"{row['corpus']}, {row['n']} {row['set']}: {100 * row['gain']:+.1f} points")
 
 
 def _add_recipe(parser: argparse.ArgumentParser) -> None:

@@ -5,10 +5,9 @@ leaving one out among the other ones. What is shipped is chosen by leaving each 
 no figure of its own.
 """
 
-import json
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import numpy as np
 
 from ser.checkpoints.checkpoint import METRICS_NAME, CheckpointConfig
 from ser.pipeline import EmotionPipeline
+from ser.prediction import Prediction
 from ser.process import one_thread
 from train.cores import N_WORKERS
 from train.corpora import Utterance, data_sha256, load_corpora
@@ -26,12 +26,11 @@ from train.judge.finished import load_run
 from train.places import evidence_folder
 from train.recipes.recipe import Recipe
 from train.runs.bank import Bank
-from train.runs.choices import LeftOutChoices, apart, choose
+from train.runs.choices import CHOICES_NAME, SHIPPED_NAME, LeftOutChoices, apart, choose
 from train.runs.folders import run_folder
 from train.runs.runs import save_run, told
 
 SONG = "ravdess-song"
-CHOICES_NAME = "choices.json"
 
 
 def leave_one_corpus_out(
@@ -58,6 +57,11 @@ def leave_one_corpus_out(
             bank = bank or Bank(recipe, utterances, seed)
             others = [c for c in LEFT_OUT_IN_TURN if c != corpus]
             _fit(bank, split, seed, run, others, apart(learnable, corpus))
+    shipped = runs / recipe.name / name / SHIPPED_NAME
+    if not without and not shipped.exists():
+        bank = bank or Bank(recipe, utterances, seed)
+        choose(bank, LEFT_OUT_IN_TURN, recipe.corpora).save(shipped)
+    del bank
     with ProcessPoolExecutor(n_jobs, get_context("spawn"), initializer=one_thread) as pool:
         rows = list(pool.map(_judge, folders, LEFT_OUT_IN_TURN))
     folder = evidence_folder(recipe.name, results) / name
@@ -67,12 +71,6 @@ def leave_one_corpus_out(
         heard = [Predictions.load(run / f"{view}.npz", _people(utterances)) for run in folders]
         Predictions.join(heard).save(folder / f"{view}.npz")
     return rows
-
-
-def shipped_choices(recipe: Recipe, seed: int) -> LeftOutChoices:
-    """What weights for everybody are shipped with: chosen by leaving out each corpus in turn."""
-    bank = Bank(recipe, load_corpora([*LEFT_OUT_IN_TURN, SONG]), seed)
-    return choose(bank, LEFT_OUT_IN_TURN, recipe.corpora)
 
 
 def _people(utterances: Sequence[Utterance]) -> dict[str, Utterance]:
@@ -99,7 +97,7 @@ def _fit(
         | {"recipe": bank.recipe.name, "corpora": list(learnable)},
     )
     save_run(run, model, choices.into(config))
-    (run / CHOICES_NAME).write_text(json.dumps(asdict(choices), indent=1) + "\n")
+    choices.save(run / CHOICES_NAME)
 
 
 def _judge(run: Path, corpus: str) -> dict:
@@ -110,7 +108,7 @@ def _judge(run: Path, corpus: str) -> dict:
         LEAVE_ONE_CORPUS_OUT, load_corpora([*LEFT_OUT_IN_TURN, SONG]), training["seed"]
     )[training["fold"] - 1].test
     views = _views(pipeline, utterances, run)
-    choices = json.loads((run / CHOICES_NAME).read_text())
+    choices = asdict(LeftOutChoices.load(run / CHOICES_NAME))
     return left_out.row(corpus, views, training, data_sha256(utterances), choices)
 
 
@@ -121,11 +119,16 @@ def _views(
     paths = {view: run / f"{view}.npz" for view in left_out.VIEWS}
     people, training = _people(utterances), pipeline.checkpoint.config.training
     if not all(path.exists() for path in paths.values()):
-        plain = [pipeline.predict(u.path) for u in utterances]
+        plain = [_slim(pipeline.predict(u.path)) for u in utterances]
         adapted = pipeline.adapted(plain)
-        own = [adapted.predict(u.path) for u in utterances]
+        own = [_slim(adapted.predict(u.path)) for u in utterances]
         for view, answers in zip(left_out.VIEWS, (plain, own), strict=True):
             probabilities = np.array([answer.probabilities for answer in answers])
             of_view = Predictions.of(utterances, probabilities, training["fold"], training["seed"])
             of_view.save(paths[view])
     return {view: Predictions.load(path, people) for view, path in paths.items()}
+
+
+def _slim(answer: Prediction) -> Prediction:
+    """The same without its sound: a corpus of them fits into memory."""
+    return replace(answer, waveform=answer.waveform[:0], features=answer.features[:0])

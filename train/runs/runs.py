@@ -38,6 +38,7 @@ from train.judge.evaluate import Predictions, git_commit, predict_all
 from train.judge.finished import PREDICTIONS_NAME, evaluate_run, load_run
 from train.recipes.recipe import Recipe
 from train.runs import distill
+from train.runs.choices import choices_for
 from train.runs.folders import claim, claimed_seed, rehearsal_folder, run_folder
 from train.runs.pretrain import Pretraining
 
@@ -165,6 +166,8 @@ def _fit_split(
             "minutes": loop.read_minutes(run),
         },
     )
+    if recipe.train.by_corpus and not rehearsing:
+        config = choices_for(recipe, split.protocol, base).into(config)
     save_run(run, fitted.model, config)
     if fitted.unheard is not None:
         distill.save_unheard(run, split.train, fitted.unheard.numpy())

@@ -26,7 +26,8 @@ def csv(timeline: Timeline, file: str, path: Path) -> None:
         writer.writerow(COLUMNS)
         for s in timeline.segments:
             times = (f"{s.start_s:.3f}", f"{s.end_s:.3f}")
-            numbers = (f"{n:.6f}" for n in (s.confidence, s.speech_share, *s.probabilities))
+            answer = _numbers(s)
+            numbers = ("" if n is None else f"{n:.6f}" for n in answer)
             label, channel = s.label or "", "" if s.channel is None else s.channel
             writer.writerow([file, *times, label, *numbers, channel])
 
@@ -47,7 +48,8 @@ def audformat(timeline: Timeline, file: str, path: Path) -> None:
         writer.writerow(["file", "start", "end", "emotion", "confidence"])
         for s in timeline.segments:
             times = _timedelta(s.start_s), _timedelta(s.end_s)
-            writer.writerow([file, *times, s.label or "", f"{s.confidence:.6f}"])
+            confidence = "" if s.confidence is None else f"{s.confidence:.6f}"
+            writer.writerow([file, *times, s.label or "", confidence])
 
 
 def _timedelta(seconds: float) -> str:
@@ -99,5 +101,13 @@ def _columns(segments: list[Segment], file: str) -> dict[str, list]:
         "speech_share": [s.speech_share for s in segments],
     }
     for index, name in enumerate(LABELS):
-        columns[f"p_{name}"] = [float(s.probabilities[index]) for s in segments]
+        columns[f"p_{name}"] = [_numbers(s)[2 + index] for s in segments]
     return columns | {"channel": [s.channel for s in segments]}
+
+
+def _numbers(segment: Segment) -> list[float | None]:
+    """Confidence, share of speech and the eight probabilities; None where there is no answer."""
+    probabilities = segment.probabilities
+    if probabilities is None:
+        return [None, segment.speech_share, *[None] * len(LABELS)]
+    return [segment.confidence, segment.speech_share, *map(float, probabilities)]

@@ -1,0 +1,233 @@
+"""leave-one-corpus-out on five small corpora: who is heard, what is chosen, what is written."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from safetensors.torch import save_file
+from transformers import WhisperConfig, WhisperModel
+
+from ser.checkpoints import checkpoint
+from ser.labels import LABELS
+from ser.pipeline import EmotionPipeline
+from ser.sound.audio import SAMPLE_RATE
+from tests.small_runs import work_in
+from train.__main__ import main
+from train.corpora import load_corpora
+from train.corpora.splits import LEAVE_ONE_CORPUS_OUT, LEFT_OUT_IN_TURN, make_splits
+from train.judge.evaluate import Predictions
+from train.runs.bank import Scored
+from train.runs.choices import bounds, calibrate, careful
+
+NAMES = {  # emotion number of the label list -> how a corpus's files say it
+    "ravdess": lambda who, code: f"ravdess/Actor_{who:02d}/03-01-{code:02d}-01-01-01-{who:02d}",
+    "ravdess-song": lambda who, code: f"ravdess_song/03-02-{code:02d}-01-01-01-{who:02d}",
+    "cremad": lambda who, code: f"cremad/10{who:02d}_DFA_{_of('NEU HAP SAD ANG', code)}_XX",
+    "tess": lambda who, code: f"tess/{('OAF', 'YAF')[who % 2]}_dog_{_of(TESS, code)}",
+    "emodb": lambda who, code: f"emodb/{('03', '08', '09')[who % 3]}a01{_of('N F T W', code)}a",
+    "emovo": lambda who, code: f"emovo/{_of('neu gio tri rab', code)}-f{who % 3 + 1}-b1",
+}
+TESS = "neutral happy sad angry"
+CODES = {1: 0, 3: 1, 4: 2, 5: 3}  # neutral, happy, sad, angry
+RECIPE = """
+description = "A small Whisper."
+corpora = ["ravdess", "ravdess-song", "cremad", "emodb", "emovo"]
+[model]
+name = "whisper_statistics"
+size = 16
+n_heads = 2
+layers = [1]
+[pretrain]
+encoder = "openai/whisper-small.test"
+[features]
+kind = "whisper"
+version = 2
+[train]
+ridge = 1.0
+by_corpus = true
+corpus_shares = {ravdess-song = 0.3}
+"""
+
+
+def _of(words, code):
+    return words.split()[CODES[code]]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """Five corpora and song, four emotions told by pitch, read; and a small random Whisper."""
+    root = tmp_path_factory.mktemp("corpora")
+    t = np.arange(SAMPLE_RATE // 2) / SAMPLE_RATE
+    rng = np.random.default_rng(0)
+    for name in NAMES.values():
+        for who in (1, 2, 3, 4):
+            for code in CODES:
+                tone = np.sin(2 * np.pi * (150 * code + 10 * who) * t * (1 + code * t))
+                path = root / f"{name(who, code)}.wav"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                soundfile.write(path, 0.3 * tone + 0.01 * rng.standard_normal(len(t)), SAMPLE_RATE)
+    torch.manual_seed(0)
+    config = WhisperConfig(
+        d_model=16,
+        encoder_layers=1,
+        encoder_attention_heads=2,
+        encoder_ffn_dim=64,
+        decoder_layers=1,
+        decoder_attention_heads=2,
+        decoder_ffn_dim=64,
+        num_mel_bins=80,
+        vocab_size=10,
+        pad_token_id=0,
+        bos_token_id=1,
+        eos_token_id=2,
+        decoder_start_token_id=1,
+    )
+    state = WhisperModel(config).state_dict()
+    (root / "whisper-small.test").mkdir()
+    save_file(
+        {f"model.{name}": tensor.clone() for name, tensor in state.items()},
+        root / "whisper-small.test" / "model.safetensors",
+    )
+    (root / "small.toml").write_text(RECIPE)
+    with pytest.MonkeyPatch.context() as patch:
+        work_in(root, root, patch)
+        patch.setenv("SER_PRETRAINED", str(root))
+        patch.setattr("train.runs.left_out.ProcessPoolExecutor", _InThisProcess)
+        command = ["leave-out", "--recipe", str(root / "small.toml"), "--runs", str(root / "runs")]
+        assert main([*command, "--results", str(root / "results")]) == 0
+        yield root
+
+
+class _InThisProcess:
+    def __init__(self, *_, **__):
+        pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    map = staticmethod(map)
+
+
+@pytest.fixture
+def rows(home):
+    return json.loads((home / "results/small" / LEAVE_ONE_CORPUS_OUT / "metrics.json").read_text())
+
+
+def test_each_corpus_is_judged_whole_by_weights_that_never_heard_it(home, rows):
+    assert [row["tested_on"] for row in rows] == list(LEFT_OUT_IN_TURN)
+    for row, fold in zip(rows, range(1, 6), strict=True):
+        run = home / "runs/small" / LEAVE_ONE_CORPUS_OUT / f"fold-{fold}-seed-0"
+        training = checkpoint.load(run).config.training
+        assert row["tested_on"] not in training["corpora"]
+        heard = {name.split("-")[0] for name in training["train_speakers"]}
+        assert row["tested_on"] not in heard
+        assert heard | {row["tested_on"]} == {*LEFT_OUT_IN_TURN}
+        assert row["n_clips"] == len(load_corpora([row["tested_on"]]))
+    assert "ravdess-song" not in rows[0]["corpora"] and "ravdess-song" in rows[1]["corpora"]
+
+
+def test_a_row_has_both_views_and_what_was_chosen(rows):
+    for row in rows:
+        assert 0 <= row["ua"] <= row["ua_restricted"] <= 1
+        assert 0 <= row["own"]["ua_restricted"] <= 1
+        assert row["own"]["ece"] >= 0 and row["own"]["nll"] > 0
+        assert set(row["chosen"]) == {
+            "strength",
+            "temperature",
+            "distance_slope",
+            "certainty",
+            "adaptation_clips",
+        }
+        assert sum(kind["share"] for kind in row["certainty"]) == pytest.approx(1, abs=2e-4)
+        assert row["ua_restricted_ci95"] is None  # of fewer than ten speakers
+
+
+def test_the_answers_are_kept_and_are_the_pipelines(home, rows):
+    folder = home / "results/small" / LEAVE_ONE_CORPUS_OUT
+    who = {u.stem: u for u in load_corpora(LEFT_OUT_IN_TURN)}
+    for view in ("plain", "own"):
+        assert len(Predictions.load(folder / f"{view}.npz", who).files) == len(who)
+    kept = Predictions.load(folder / "plain.npz", who)
+    run = home / "runs/small" / LEAVE_ONE_CORPUS_OUT / "fold-4-seed-0"
+    stem = next(u.stem for u in who.values() if u.corpus == "emodb")
+    answer = EmotionPipeline.from_pretrained(run).predict(who[stem].path)
+    kept_answer = kept.probabilities[list(kept.files).index(stem)]
+    np.testing.assert_allclose(answer.probabilities, kept_answer, atol=1e-6)  # kept as float32
+
+
+def test_a_second_call_judges_nothing_again(home, rows, monkeypatch):
+    monkeypatch.setattr(EmotionPipeline, "predict", None)
+    monkeypatch.setattr("train.runs.left_out.Bank", None)
+    monkeypatch.setattr(EmotionPipeline, "check_golden", lambda self: None)
+    command = ["leave-out", "--recipe", str(home / "small.toml"), "--runs", str(home / "runs")]
+    assert main([*command, "--results", str(home / "again")]) == 0
+    again = json.loads((home / "again/small" / LEAVE_ONE_CORPUS_OUT / "metrics.json").read_text())
+    assert again == rows
+
+
+def test_ravdess_left_out_says_how_a_fold_of_its_actors_is_calibrated(home):
+    command = ["fit", "--recipe", str(home / "small.toml"), "--output", str(home / "fold")]
+    assert main(command) == 0
+    config = checkpoint.load(home / "fold").config
+    left_out = home / "runs/small" / LEAVE_ONE_CORPUS_OUT / "fold-1-seed-0"
+    assert config.certainty == checkpoint.load(left_out).config.certainty
+    assert config.adaptation_clips > 0
+
+
+def test_a_recipe_that_was_not_left_out_is_told_to_be(home, capsys):
+    (home / "other.toml").write_text(RECIPE)
+    assert main(["fit", "--recipe", str(home / "other.toml"), "--output", str(home / "o")]) != 0
+    assert "leave-out --recipe other" in capsys.readouterr().err
+
+
+def test_other_recipes_are_refused(home, capsys):
+    assert main(["leave-out", "--recipe", "founding", "--runs", str(home / "runs")]) != 0
+    assert "not fitted by corpus" in capsys.readouterr().err
+
+
+def test_a_corpus_that_is_missing_is_named():
+    with pytest.raises(ValueError, match="judges cremad"):
+        make_splits(LEAVE_ONE_CORPUS_OUT, load_corpora(["ravdess"]), 0)
+
+
+def scored(confidence, n=4000, seed=0):
+    """Clips whose answers are right as often as `confidence` says, at temperature 1."""
+    rng = np.random.default_rng(seed)
+    logits = np.zeros((n, len(LABELS)))
+    logits[:, 0] = np.log(confidence / (1 - confidence) * (len(LABELS) - 1))
+    labels = np.where(rng.random(n) < confidence, 0, rng.integers(1, len(LABELS), n))
+    return Scored(labels, logits, np.ones(n))
+
+
+def test_calibration_finds_the_temperature_that_was_taken_away():
+    confident = scored(np.full(4000, 0.6))
+    twice = Scored(confident.labels, 2 * confident.logits, confident.distance)
+    temperature, _ = calibrate([twice])
+    assert temperature == pytest.approx(2, rel=0.1)  # 4,000 coins of 0.6 lie within 0.016
+
+
+def test_what_is_far_gets_a_higher_temperature():
+    near, far = scored(np.full(4000, 0.8)), scored(np.full(4000, 0.3), seed=1)
+    far = Scored(far.labels, near.logits, np.full(4000, 2.0))
+    _, slope = calibrate([near, far])
+    assert slope > 0.5
+
+
+def test_the_bounds_are_where_a_coin_of_their_odds_stops_to_pay():
+    confidence = np.random.default_rng(2).uniform(0.2, 0.99, 20_000)
+    low, high = bounds([scored(confidence, 20_000)], 1.0, 0.0)
+    assert low == pytest.approx(0.5, abs=0.05)
+    assert high == pytest.approx(0.8, abs=0.05)
+
+
+def test_the_most_careful_adaptation_that_gains():
+    mixed, harmless = [0.02, 0.05, 0.08], [0.0, -0.02]
+    bold = np.array([[0.05, 0.08, 0.1, -0.05, 0.0]])  # one-sided sets cost it too much
+    gains = {1.0: bold, 5.0: np.array([[*mixed, *harmless]]), 20.0: np.array([[0.0] * 5])}
+    assert careful(gains) == 5.0
+    assert careful({1.0: bold, 5.0: bold + 0.01}) == 5.0  # too much, but less
