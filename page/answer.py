@@ -8,27 +8,27 @@ import numpy as np
 from page.figures import mistaken_for, right_at_home
 from page.models import Model
 from ser import plots
+from ser.gate import NO_SPEECH
 from ser.labels import EMOTIONS, Emotion
 from ser.plots import percent
 from ser.prediction import Prediction
 from ser.sound.audio import peak_db
 
-NO_SPEECH = "No speech heard"
-NO_SPEECH_REASON = "Nobody seems to speak in it, so there is no expression to tell."
 _numbers = itertools.count()  # so that the same answer again is a new one to the page
 
 
 def answer(prediction: Prediction, model: Model, source: str, before: str = "") -> str:
-    """All that is said at once; `before` is the headline of the answer it stands beside."""
+    """All that is said at once; `before` tells of the answer that it stands beside."""
     if prediction.emotion is None:
-        reason = getattr(prediction, "reason", None) or NO_SPEECH_REASON
+        reason = prediction.reason.removeprefix(f"{NO_SPEECH}: ")
+        reason = reason[:1].upper() + reason[1:]
         inside = f"{_headline(NO_SPEECH)}<p>{html.escape(reason)}</p>{_chips(prediction, model)}"
         return reported(inside + _warnings(prediction), source)
     inside = (
         _headline(headline(prediction))
         + f"<p>{html.escape(plots.answer_sentence(prediction))} "
         + f"{html.escape(_mistaken(prediction, model))}</p>"
-        + (f'<p class="before">The answer before: {html.escape(before)}</p>' if before else "")
+        + (f'<p class="before">{html.escape(before)}</p>' if before else "")
         + _warnings(prediction)
         + bars(prediction.probabilities)
         + _chips(prediction, model)
@@ -136,7 +136,8 @@ def _chips(prediction: Prediction, model: Model) -> str:
     if (right := right_at_home(model.told.metrics)) is not None:
         chips.append(("Right with unheard actors", percent(right)))
     if prediction.adaptation:
-        chips.append(("Adapted to", f"{prediction.adaptation['clips']} clips"))
+        n = prediction.adaptation["clips"]
+        chips.append(("Adapted to", f"{n} clip{'s' * (n > 1)}"))
     inside = "".join(f"<div><dt>{name}</dt><dd>{html.escape(v)}</dd></div>" for name, v in chips)
     return f'<dl class="chips">{inside}</dl>'
 

@@ -120,12 +120,16 @@ def clip(offered: Sequence[Model], shared: Feedback | None) -> gr.UploadButton:
     ) -> Iterator[dict]:
         try:
             heard = heard or Voice()
-            prediction = judge(path, number, emotions, heard if adapts else None)
+            plain = judge(path, number, emotions)
+            is_adapted_now = adapts and number == 0 and bool(heard.residuals)
+            prediction = judge(path, number, emotions, heard) if is_adapted_now else plain
             with in_a_sentence():
                 # A machine's voice is nothing to share; what is no voice has no expression.
                 is_ours = Path(path).is_relative_to(EXAMPLES)
                 asked = None if is_ours or prediction.emotion is None else (path, number)
-                earlier = showed.headline if showed and showed.path != path else ""
+                earlier = f"The answer before: {showed.headline}" if is_other(showed, path) else ""
+                if is_adapted_now:
+                    earlier = f"Without your voice taken into account: {headline(plain)}"
                 yield {
                     sound: path,
                     judged: asked,
@@ -133,7 +137,7 @@ def clip(offered: Sequence[Model], shared: Feedback | None) -> gr.UploadButton:
                     said: answer(prediction, offered[number], "clip", earlier),
                     drawing: drawn.of_clip(prediction, "clip"),
                     said_before: _Said(path, headline(prediction)),
-                    voice: heard if number else heard.heard(path, prediction),
+                    voice: heard if number else heard.heard(path, plain),
                     details: gr.Column(visible=prediction.emotion is not None),
                     told: in_words(prediction),
                     steps: stages(prediction),
@@ -185,6 +189,11 @@ def clip(offered: Sequence[Model], shared: Feedback | None) -> gr.UploadButton:
         event.failure(None, js="() => window.voice.failed('clip')")
     cancel.click(None, cancels=events)
     return sent
+
+
+def is_other(showed: _Said | None, path: str) -> bool:
+    """Whether the answer that showed is that of another sound."""
+    return showed is not None and showed.path != path
 
 
 def in_words(prediction: Prediction) -> str:

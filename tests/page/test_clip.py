@@ -4,12 +4,14 @@ import json
 import time
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 import soundfile
 import soxr
 from playwright.sync_api import Browser, Page, expect
 
 from ser.labels import LABELS
+from ser.sound.audio import SAMPLE_RATE
 from tests.page.app_server import (
     DESKTOP,
     EXAMPLES,
@@ -102,7 +104,7 @@ def test_the_answer_needs_no_chart_and_both_charts_follow(open_page):
     expect(page.locator("#words")).to_contain_text("The model listened")
     expect(drawn.first).to_have_attribute("role", "img")
     page.get_by_role("button", name="Step by step").click()
-    expect(page.locator(".js-plotly-plot:visible").nth(2)).to_contain_text("rasta 25")
+    expect(page.locator(".js-plotly-plot:visible").nth(2)).to_contain_text("mel band 1")
     page.screenshot(path=SCREENSHOTS / "clip-desktop.png", full_page=True)
     assert len(asked) == 1 and not errors
     own = (running_app().url, "data:", "blob:")
@@ -202,6 +204,37 @@ def test_only_the_chosen_emotions_are_answered(open_page):
     assert {name for name, share in bars(page).items() if share != "0\u00a0%"} <= {*LABELS[:2]}
     group.get_by_label("calm").uncheck()
     expect(page.locator("#said")).to_contain_text("choose two emotions or more")
+
+
+def test_where_nobody_speaks_there_is_no_expression(open_page, tmp_path):
+    page = open_page(running_app(), SMALL_PHONE)
+    choose(page, SPOKEN)
+    expect(charts(page)).to_have_count(2)
+    noise = 0.1 * np.random.default_rng(0).standard_normal(3 * SAMPLE_RATE)
+    soundfile.write(tmp_path / "rain.wav", noise, SAMPLE_RATE)
+    choose(page, tmp_path / "rain.wav")
+    expect(page.locator("#said .answer")).to_have_text("No speech heard")
+    expect(page.locator("#said .answer")).to_be_focused()
+    expect(page.locator("#said table.bars")).to_have_count(0)
+    expect(charts(page)).to_have_count(0)
+    page.screenshot(path=SCREENSHOTS / "clip-no-speech.png", full_page=True)
+
+
+def test_what_was_heard_in_the_tab_adapts_the_model_and_both_answers_show(open_page):
+    page = open_page(running_app(), DESKTOP)
+    for name in ("low-and-slow", "middle-and-even", "middle-and-lively"):
+        choose(page, EXAMPLES / f"{name}.flac")
+        expect(page.locator("#said .answer")).to_be_focused()
+        expect(page.locator("#clip [role=status]")).to_be_empty()
+    by_default = bars(page)
+    open_who_answers(page)
+    page.get_by_label("Adapt to my voice").check()
+    expect(page.locator("#said .chips")).to_contain_text("3 clips")
+    expect(page.locator("#said .before")).to_contain_text("Without your voice taken into account")
+    assert bars(page) != by_default
+    page.get_by_label("Adapt to my voice").uncheck()
+    expect(page.locator("#said .chips")).not_to_contain_text("3 clips")
+    assert bars(page) == by_default
 
 
 def test_a_refused_microphone_is_told_and_nothing_else_breaks(browser):
