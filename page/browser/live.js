@@ -95,7 +95,7 @@ class VoiceLive extends HTMLElement {
     if (socket.bufferedAmount > WAITING) return this.lose(session, "The connection is too slow.");
     const samples = new Int16Array(block.length);
     block.forEach((x, i) => { samples[i] = Math.round(32767 * Math.max(-1, Math.min(1, x))); });
-    session.sent_at_ms ??= performance.now();
+    session.began_ms ??= performance.now() - (1000 * block.length) / session.rate_hz;
     socket.send(samples.buffer);
     this.querySelector(".now .clock").textContent = clock(session.n / session.rate_hz);
   }
@@ -107,7 +107,7 @@ class VoiceLive extends HTMLElement {
     } else if (event.type === "utterance start") {
       this.phase("Speaking");
     } else if (event.type === "measurement") {
-      this.show(event);
+      this.show(session, event);
     } else if (event.type === "failed") {
       this.lose(session, event.error.message);
     } else if (event.type === "ended") {
@@ -117,7 +117,7 @@ class VoiceLive extends HTMLElement {
     if (event.dropped_s > 0) this.problem(`${event.dropped_s.toFixed(1)} s were not heard: too much at once.`);
   }
 
-  show({ time_s, label, probabilities, confidence }) {
+  show(session, { time_s, label, probabilities, confidence }) {
     this.past.push({ time_s, shares: label ? probabilities : null });
     while (this.past.length && this.past[0].time_s < time_s - SHOWN_S - 1) this.past.shift();
     if (!label) return this.phase("Listening: no speech heard");
@@ -137,7 +137,8 @@ class VoiceLive extends HTMLElement {
       this.told_at = now;
       this.querySelector(".told").textContent = text;
     }
-    this.dispatchEvent(new CustomEvent("drawn", { detail: time_s }));
+    const delay_ms = now - session.began_ms - 1000 * time_s; // since the sound was there
+    this.dispatchEvent(new CustomEvent("drawn", { detail: { time_s, delay_ms } }));
   }
 
   async stop(is_kept = false) {
