@@ -118,3 +118,17 @@ def test_the_keyboard_reaches_every_control_and_shows_where_it_is(open_page, par
             assert outline == "solid"
             reached.add(place)
     assert len(reached) == wanted
+
+
+def test_eight_visitors_at_once_each_get_their_own_answer(open_page, tmp_path):
+    samples, rate_hz = soundfile.read(SPOKEN)
+    pages = []
+    for number in range(8):
+        path = tmp_path / f"{number}.flac"
+        soundfile.write(path, np.concatenate([samples, np.zeros(number * rate_hz)]), rate_hz)
+        pages.append((opened(open_page, "clip", "phone"), path, len(samples) / rate_hz + number))
+    for page, path, _ in pages:
+        choose(page, path)
+    for page, _, duration_s in pages:
+        expect(page.locator("#said .chips")).to_contain_text(f"{duration_s:.1f} s")
+        expect(page.locator("#said .before")).to_have_count(0)
