@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-without-ffmpeg test-numeric test-corpora verify-results bench pictures clean
+.PHONY: demo test test-without-ffmpeg test-numeric test-browsers test-corpora verify-results bench pictures clean
 
 demo: $(VENV)/.demo  ## start the app with the embedded model
 	PYTHONUNBUFFERED=1 $(BIN)/python app.py
@@ -19,6 +19,9 @@ test-without-ffmpeg: $(VENV)/.test  ## the tests again, as where ffmpeg is not i
 test-numeric: $(VENV)/.test  ## what is computed, under several instruction sets and threads
 	$(BIN)/python -m tests.instruction_sets
 
+test-browsers: $(VENV)/.test  ## every part of the page, on three widths, with axe-core
+	$(BIN)/python -m pytest -m matrix
+
 test-corpora: $(VENV)/.test  ## read every clip under SER_DATA (some minutes)
 	$(BIN)/python -m pytest -m slow
 
@@ -28,6 +31,7 @@ verify-results: $(VENV)/.test  ## a fold's figures of the kept recipes, anew fro
 bench: $(VENV)/.test  ## speed and memory -> benchmarks/*.json
 	$(BIN)/python -m benchmarks.serving
 	$(BIN)/python -m benchmarks.live
+	$(BIN)/python -m benchmarks.page
 	$(BIN)/python -m benchmarks.pretrained
 	$(BIN)/python -m benchmarks.hub
 	$(BIN)/python -m benchmarks.recordings

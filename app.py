@@ -3,9 +3,10 @@
 import os
 import sys
 
-from page.clip import EXAMPLES, build
+from page.clip import EXAMPLES
+from page.frame import BROWSER, build
 from page.limits import DELETE_AGE_S, SWEEP_EVERY_S
-from page.theme import CSS, JS, THEME
+from page.theme import CSS, HEAD, JS, THEME
 from ser.checkpoints.serving import serve as served_model
 from ser.feedback import queue
 from ser.process import keep_memory, one_thread
@@ -43,9 +44,9 @@ def main() -> None:
         sys.exit(f"error: {error}")
     here = address(listening)
     add_endpoints(page, served.pipeline, example=example_address(here, sounds))
-    looks = {"theme": THEME, "css_paths": CSS, "js": JS}
+    looks = {"theme": THEME, "css_paths": CSS, "js": JS, "head": HEAD}
     health, live = Health(served.pipeline), Live(served.pipeline)
-    app = mount(page, health, live, sounds, here, **looks)
+    app = mount(page, health, live, sounds, here, BROWSER, **looks)
     print(f"* Running on local URL:  {here}", flush=True)
     serve(app, listening)
 

@@ -38,16 +38,16 @@ def main() -> int:
         expect(charts.last.locator(".main-svg").first).to_be_visible()
         page.wait_for_timeout(1000)  # the player draws its waveform, the charts settle
         page.mouse.move(0, 0)
-        page.screenshot(path=PICTURE, clip=_from_title_to_charts(page))
+        page.screenshot(path=PICTURE, clip=_from_title_to_player(page))
     print(f"{PICTURE}: {PICTURE.stat().st_size / 1000:.0f} kB")
     return 0
 
 
-def _from_title_to_charts(page: Page) -> dict[str, float]:
-    """Leave out the closed panels and the footer below the last chart."""
+def _from_title_to_player(page: Page) -> dict[str, float]:
+    """Leave out the panels and charts below."""
     head = page.locator("#head").bounding_box()
-    chart = page.locator(".js-plotly-plot:visible").last.bounding_box()
-    bottom = chart["y"] + chart["height"] + MARGIN / 2
+    player = page.locator("#clip-time").bounding_box()
+    bottom = player["y"] + player["height"] + MARGIN / 2
     return {
         "x": head["x"] - MARGIN,
         "y": 0,

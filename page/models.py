@@ -1,13 +1,17 @@
-"""The models that may answer, each loaded when it is first asked."""
+"""The models that may answer, each with one name, loaded when it is first asked."""
 
 import html
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
+from page.figures import right_at_home
 from ser.checkpoints import checkpoint
-from ser.checkpoints.checkpoint import Told, expected_row
+from ser.checkpoints.checkpoint import CheckpointError, Told
+from ser.checkpoints.hub import HubSource
 from ser.pipeline import EmotionPipeline
+
+NAMES = {"embedded": "default", "best": "best from scratch", "founding": "founding LSTM"}
 
 
 @dataclass(frozen=True)
@@ -18,25 +22,53 @@ class Model:
     pipeline: Callable[[], EmotionPipeline]
 
     @property
+    def name(self) -> str:
+        """What the page calls it, everywhere."""
+        return NAMES.get(self.told.name, self.told.name)
+
+    @property
     def line(self) -> str:
-        """Its recipe, with its share of recognised emotions where that is measured."""
-        name = self.told.config.training.get("recipe", self.told.name)
-        row = expected_row(self.told.metrics)
-        return f"{name} ({100 * row['ua']:.0f} % on unheard voices)" if row else name
+        """Its name, with its share of recognised emotions where that is measured."""
+        right = right_at_home(self.told.metrics)
+        return self.name if right is None else f"{self.name} ({100 * right:.0f} % right)"
 
     @property
     def foot(self) -> str:
         """Name, architecture and revision, as HTML."""
         return (
-            f"<p>Model {html.escape(self.told.name)} ({self.told.config.model_name}), "
+            f"<p>Model {html.escape(self.name)} ({self.told.config.model_name}), "
             f"revision {self.told.revision}</p>"
         )
 
 
 def models(served: EmotionPipeline) -> Sequence[Model]:
-    """The one that is served, then those that come with the code beside the default."""
-    return [Model(served.checkpoint.told, lambda: served), *map(_beside, checkpoint.BESIDE)]
+    """The one that is served, then those that come with the code beside it, if they are others."""
+    first = Model(served.checkpoint.told, lambda: served)
+    others = map(_beside, checkpoint.BESIDE)
+    return [first, *(one for one in others if one.told.revision != first.told.revision)]
 
 
 def _beside(name: str) -> Model:
     return Model(checkpoint.told(name), cache(lambda: EmotionPipeline.from_pretrained(name)))
+
+
+def named(name: str, offered: Sequence[Model], takes_hub: bool) -> Model:
+    """The model that the page calls `name`, or one of the Hub where these are taken.
+
+    Raises ValueError with a sentence for any other, CheckpointError for one that cannot be used.
+    """
+    for one in offered:
+        if one.name == name:
+            return one
+    if not takes_hub or not HubSource.parse(name):
+        raise ValueError(f"There is no model of the name {name!r} here.")
+    try:
+        return _of_the_hub(name)
+    except CheckpointError as error:
+        raise ValueError(str(error)) from error
+
+
+@lru_cache(2)  # they are large, and anybody may ask for them
+def _of_the_hub(name: str) -> Model:
+    pipeline = EmotionPipeline.from_pretrained(name)
+    return Model(pipeline.checkpoint.told, lambda: pipeline)

@@ -25,11 +25,6 @@ CHOICES = [
 ]
 
 QUESTION = "Which expression do you hear in it?"
-# Gradio's radio buttons are a group without a name, and come and go with the form.
-NAME_GROUP = f"""() => new MutationObserver(() =>
-    document.querySelector("#expression:not([aria-label])")
-    ?.setAttribute("aria-label", "{QUESTION}")
-).observe(document.body, {{childList: true, subtree: true}})"""
 DISABLE = "() => ({__type__: 'update', interactive: false})"
 UNCHOSEN = "Please say first which expression you hear, or that you can't tell."
 UNTICKED = "Please tick the box first: without your consent nothing is stored."
@@ -90,10 +85,11 @@ class _Visit:
 def sharing_panel(
     feedback: Feedback,
     judge: Callable[[str, int], Prediction],
-    recording: gr.Audio,
+    recording: gr.State,
     judged: gr.State,
+    place: gr.Column,
 ) -> tuple[Callable[[Asked | None, Asked | None], dict], list[Block]]:
-    """Lay out the panel inside the current Blocks and wire it to the queue.
+    """Lay out the question in `place`, the rest inside the current Blocks; wire it to the queue.
 
     Parameters
     ----------
@@ -106,6 +102,8 @@ def sharing_panel(
         The component that gives the path.
     judged
         What `judge` was asked for the answer that shows, None without one; the form shows with it.
+    place
+        Where it is asked whether the answer is right. Consent is asked for after that is answered.
 
     Returns
     -------
@@ -118,15 +116,13 @@ def sharing_panel(
     repo = feedback.dataset.repo
     visits, taken = gr.State(), gr.State()  # _Visit; the receipt that was withdrawn last
     timer = gr.Timer(POLL_EVERY_S, active=False)
-    with (
-        gr.Column(visible=False, elem_id="share") as form,
-        gr.Accordion(f"Was the answer right? Share this recording with {repo}", open=False),
-    ):
+    with place, gr.Column(visible=False, elem_id="share") as form:
         label = gr.Radio(CHOICES, label=QUESTION, elem_id="expression")
-        gr.HTML(consent(repo), elem_id="consent")
-        agreed = gr.Checkbox(label=AGREE)
-        share_button = gr.Button("Share this recording", variant="primary")
-        problem = gr.HTML(elem_id="share-problem")
+        with gr.Column(visible=False) as agreement:
+            gr.HTML(consent(repo), elem_id="consent")
+            agreed = gr.Checkbox(label=AGREE)
+            share_button = gr.Button("Share this recording", variant="primary")
+            problem = gr.HTML(elem_id="share-problem")
     with gr.Column(visible=False) as kept:
         receipt = gr.Textbox(
             label="Your receipt: keep it, for it alone can take the recording back",
@@ -148,6 +144,7 @@ def sharing_panel(
         return {
             form: gr.Column(visible=asked is not None),
             label: None,
+            agreement: gr.Column(visible=False),
             agreed: False,
             share_button: gr.Button(interactive=True),
             problem: "",
@@ -213,7 +210,7 @@ def sharing_panel(
             return {take_status: wrong(BROKEN), taken: None}
         return report(receipt_text, text) | {taken: text}
 
-    gr.on(None, None, js=NAME_GROUP)  # when the page has loaded
+    label.input(lambda: gr.Column(visible=True), None, agreement, queue=False, **PRIVATE)
     share_button.click(None, outputs=share_button, js=DISABLE)
     share_button.click(
         share,
@@ -238,7 +235,7 @@ def sharing_panel(
         show_progress="hidden",
         **PRIVATE,
     )
-    return offer, [form, label, agreed, share_button, problem]
+    return offer, [form, label, agreement, agreed, share_button, problem]
 
 
 def others(visit: _Visit, newest: str) -> str:

@@ -1,36 +1,56 @@
-"""What the page says: the notice, the model, the answer, why there is none."""
+"""What the page says above everything: the heading, one line of honesty, the parts."""
 
 import html
 
+from page.figures import in_ten, right_at_home, right_elsewhere
 from page.limits import DELETE_AFTER_S
-from ser import plots
 from ser.checkpoints.checkpoint import expected_row
-from ser.labels import EMOTIONS
-from ser.prediction import Prediction
 
 EMPTY = "Please record or choose a sound first."
 GONE = "This recording has been deleted by now: please record or choose it again."
 BROKEN = "Something went wrong on our side: please try again, or try another recording."
 
 
-def notice(metrics: list[dict], instead: str | None, is_shared: bool) -> str:
-    """Give the title, and what everybody must know before speaking.
+def head(metrics: list[dict], instead: str | None, parts: dict[str, str]) -> str:
+    """Heading, honesty, and the links to the parts (id -> name).
 
     `instead` tells which model answers where it is not the one asked for.
     """
-    unless = ", unless you share it" if is_shared else ""
+    links = "".join(
+        f'<li><a href="?tab={part}" data-part="{part}">{name}</a></li>'
+        for part, name in parts.items()
+    )
     instead = f"<p><strong>Note:</strong> {html.escape(instead)}</p>" if instead else ""
     return f"""
 <h1>How does a voice sound?</h1>
-<aside aria-label="Please know">
+<p class="honest">A guess at how a voice sounds, not at what someone feels. {how_right(metrics)}
+Not for judging people.
+<a href="?tab=about" data-part="about">Limits, law and privacy</a></p>
+{instead}
+<nav class="parts" aria-label="Parts of this page"><ul>{links}</ul></nav>"""
+
+
+def how_right(metrics: list[dict]) -> str:
+    """How often the model is right, at home and abroad, as far as it was measured."""
+    home, abroad = right_at_home(metrics), right_elsewhere(metrics)
+    if home is None:
+        return "How often it is right was not measured yet."
+    elsewhere = f", {in_ten(abroad)} in other recordings" if abroad is not None else ""
+    return f"Right {in_ten(home)} times with actors it never heard{elsewhere}."
+
+
+def notice(metrics: list[dict], is_shared: bool) -> str:
+    """What everybody should know before relying on an answer."""
+    unless = ", unless you share it" if is_shared else ""
+    return f"""
 <p><strong>A machine estimates the <em>perceived expression</em> of a voice: how it may sound to
 others.</strong> It learned from actors, most of them speaking North American English, and errs
 often in noise, over a telephone, on other accents, languages and everyday speech. Not for judging
-people at work or in education (the EU AI Act prohibits that), nor for anything that matters.</p>
-<p>{accuracy(metrics)}{elsewhere(metrics)}
-A recording is deleted within {DELETE_AFTER_S / 60:g} minutes{unless}.</p>
-{instead}
-</aside>"""
+people at work or in education (the EU AI Act prohibits that, Art. 5(1)(f)), nor for anything that
+matters.</p>
+<p>{accuracy(metrics)}{elsewhere(metrics)}</p>
+<p>What you send goes to this server and to nobody else. A recording is deleted within
+{DELETE_AFTER_S / 60:g} minutes{unless}. A live voice is not stored at all.</p>"""
 
 
 def accuracy(metrics: list[dict]) -> str:
@@ -66,27 +86,3 @@ def elsewhere(metrics: list[dict]) -> str:
         f" On {corpora}, of other speakers and sentences, it recognises "
         f"<strong>{low if low == high else f'{low} to {high}'}&nbsp;%</strong>."
     )
-
-
-def answer(prediction: Prediction) -> str:
-    """Give the sentence, and the warnings under it."""
-    warnings = "".join(f"<li>{html.escape(text)}</li>" for text in prediction.warnings)
-    warnings = f'<ul class="warnings" aria-label="Warnings">{warnings}</ul>' if warnings else ""
-    sentence = html.escape(plots.answer_sentence(prediction))
-    return f'<p class="answer">{sentence}</p>{warnings}'
-
-
-def no_answer(sentence: str) -> str:
-    """Say why there is no answer."""
-    return f'<p class="answer wrong">{html.escape(sentence)}</p>'
-
-
-def in_words(prediction: Prediction) -> str:
-    """Give what the plots show, for people who cannot see them."""
-    rows = "".join(
-        f'<tr><th scope="row">{emotion.emoji} {emotion.name}</th><td>{100 * p:.1f} %</td></tr>'
-        for emotion, p in zip(EMOTIONS, prediction.probabilities, strict=True)
-    )
-    return f"""
-<p>{html.escape(plots.attention_sentence(prediction))}</p>
-<table><caption>Probability of each expression</caption><tbody>{rows}</tbody></table>"""

@@ -59,7 +59,9 @@ def attention_over_waveform(prediction: Prediction) -> go.Figure:
     figure.add_traces(_attention_traces(prediction), rows=1, cols=1)
     figure.add_trace(_waveform_trace(prediction), row=2, col=1)
     _mark_strongest_span(figure, prediction)
-    figure.update_yaxes(title_text="attention", rangemode="tozero", row=1, col=1)
+    figure.update_yaxes(
+        title_text="attention,<br>times the average", rangemode="tozero", row=1, col=1
+    )
     figure.update_yaxes(title_text="waveform", row=2, col=1)
     return _styled_in_time(figure, prediction, height=340)
 

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-MAX_FILE_SIZE = "64mb"  # ten minutes of 16-bit mono at 48 kHz are 58 MB
+MAX_FILE_SIZE = "400mb"  # three hours of 16-bit mono at 16 kHz are 346 MB
+MAX_UPLOAD_BYTES = (400 << 20) + (64 << 10)  # the same, with what frames it
+UPLOADS_BYTES = 4 << 30  # of all visitors' files together, until they are deleted
 MAX_WAITING = 32  # in the queue: at two a time the last still waits only seconds
 CONCURRENT = 2  # predictions at a time, as many as a free Space has cores; each on one thread
 STOP_S = 5.0  # after SIGTERM, until what still runs is cut off

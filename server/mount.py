@@ -1,4 +1,4 @@
-"""One FastAPI app: /health, /live, /schema.json, the examples, and at every other path the page."""
+"""One FastAPI app: /health, /live, files of ours, and at every other path the page."""
 
 import os
 from collections.abc import Mapping
@@ -12,8 +12,9 @@ import ser
 from server.health import Health
 from server.limits import CONCURRENT, MAX_FILE_SIZE, MAX_WAITING
 from server.live import Live
+from server.opening import Opening
 from server.tools import finish_tools
-from server.uploads import EXAMPLES_PATH
+from server.uploads import EXAMPLES_PATH, Budget
 
 SCHEMA = Path(ser.__file__).parent / "schema.json"
 
@@ -24,6 +25,8 @@ def mount(
     live: Live,
     sounds: Mapping[str, Path],
     here: str | None = None,
+    browser: Mapping[str, Path] | None = None,
+    head: str = "",
     **looks: object,
 ) -> FastAPI:
     """Lay out what is served.
@@ -40,6 +43,10 @@ def mount(
         The examples: name in the address -> file.
     here
         The address of this server as seen from itself, for its Model Context Protocol server.
+    browser
+        What the page's own scripts are: name in the address, below /browser/ -> file.
+    head
+        HTML for the start of the page's head.
     looks
         `theme`, `css_paths`, `js` and the like, which `gr.mount_gradio_app` takes.
 
@@ -50,6 +57,8 @@ def mount(
     """
     app = FastAPI(title="Speech emotion", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.page, app.state.live = page, live
+    app.add_middleware(Opening, head=head)
+    app.add_middleware(Budget)
 
     def going_on() -> dict:
         return {
@@ -71,6 +80,13 @@ def mount(
         if name not in sounds:
             raise HTTPException(404, "There is no example of this name.")
         return FileResponse(sounds[name], media_type="audio/flac")
+
+    @app.get("/browser/{name}")
+    async def answer_script(name: str) -> FileResponse:
+        if name not in (browser or {}):
+            raise HTTPException(404, "There is no script of this name.")
+        headers = {"Cache-Control": "no-cache"}  # asked for anew, and sent where it has changed
+        return FileResponse(browser[name], media_type="text/javascript", headers=headers)
 
     @app.get("/schema.json")
     async def answer_schema() -> FileResponse:

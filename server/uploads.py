@@ -1,6 +1,7 @@
 """What visitors send: where it lies and until when. Addresses are refused, the examples' aside."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import re
@@ -13,11 +14,49 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import gradio as gr
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from server.limits import MAX_UPLOAD_BYTES, UPLOADS_BYTES
 from server.problems import Problem
 
 EXAMPLES_PATH = "/examples/"  # of their addresses on this server
 LOG = logging.getLogger(__name__)
+
+
+class Budget:
+    """Refuse an upload before it is sent: one that is too large, or that finds no room left."""
+
+    def __init__(
+        self, app: ASGIApp, most_bytes: int = MAX_UPLOAD_BYTES, all_bytes: int = UPLOADS_BYTES
+    ):
+        self._app, self._most, self._all = app, most_bytes, all_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 413 or 507 with a sentence; hand on everything else."""
+        if scope["type"] == "http" and scope["path"].endswith("/gradio_api/upload"):
+            sent = dict(scope["headers"]).get(b"content-length", b"")
+            size = int(sent) if sent.isdigit() else 0
+            if size > self._most:
+                return await _refused(413, "This is too large.")(scope, receive, send)
+            if size + await asyncio.to_thread(_stored) > self._all:
+                text = "There is no room for it now: please try again in some minutes."
+                return await _refused(507, text)(scope, receive, send)
+        return await self._app(scope, receive, send)
+
+
+def _refused(status: int, text: str) -> JSONResponse:
+    return JSONResponse({"error": text}, status, {"Connection": "close"})
+
+
+def _stored() -> int:
+    """Bytes that lie in the folder of uploads."""
+    total = 0
+    for folder, _, names in os.walk(os.environ.get("GRADIO_TEMP_DIR", "")):
+        for name in names:
+            with contextlib.suppress(OSError):  # deleted meanwhile
+                total += os.stat(os.path.join(folder, name)).st_size
+    return total
 
 
 def folder_of_uploads(delete_age_s: float, sweep_every_s: float) -> Path:

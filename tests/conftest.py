@@ -177,7 +177,7 @@ def open_page(browser):
         contexts.append(context)
         page = context.new_page()
         page.goto(f"{app.url}/{query}")
-        page.get_by_role("button", name="Listen").wait_for()
+        page.locator("voice-source .choice").first.wait_for(state="attached")
         return page
 
     yield open_at

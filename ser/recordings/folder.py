@@ -99,7 +99,7 @@ def write_folder(
                 if progress:
                     progress(n_done, len(names))
         rows = [journal.rows[name] for name in names]
-        write_whole(path, lambda temporary: _write(rows, path, temporary))
+        write_rows(rows, path)
         journal.remove()
     except BaseException:
         journal.close()
@@ -114,6 +114,12 @@ def check_table(path: Path) -> None:
     if path.suffix.lower() == ".parquet":
         check_parquet()
     check_writable(path)
+
+
+def write_rows(rows: list[Row], path: Path) -> None:
+    """Write rows to `path`, .csv or .parquet, whole or not at all; OutputError where it cannot."""
+    check_table(path)
+    write_whole(path, lambda temporary: _write(rows, path, temporary))
 
 
 def _write(rows: list[Row], path: Path, temporary: Path) -> None:

@@ -133,13 +133,16 @@ def timeline(
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
     emotions: Iterable[str] | None = None,
+    on_block: Callable[[np.ndarray, int], None] | None = None,
+    on_segment: Callable[[Segment], None] | None = None,
 ) -> Timeline:
     """Find and judge the utterances of a path, the bytes of a file, or `(rate_hz, samples)`.
 
     Read block by block: memory does not grow with the recording. Channels that differ are heard
     each by itself. `progress` is called with the seconds heard and those there are (None where
     nobody knows); `cancelled` is asked several times a second. Answers are among `emotions` only,
-    where they are given.
+    where they are given. `on_block` is shown the samples (n, n_channels) as they are read, and
+    their rate; `on_segment` each segment when it has been judged.
 
     Raises AudioError for what cannot be heard, FileNotFoundError, CancelledError, or ValueError for
     emotions that are none.
@@ -165,6 +168,11 @@ def timeline(
                 check()
                 ear.push(block)
             judges.wait(check)
+            if on_block:
+                on_block(block, reading.rate_hz)
+            if on_segment:
+                for segment in (one for ear in ears for one in ear.judged()):
+                    on_segment(segment)
             if progress:
                 progress(reading.n_read / reading.rate_hz, reading.promised_s)
         for ear in ears:
@@ -218,6 +226,7 @@ class _Ear:
         self._resampler, self._cutter = Resampler(rate_hz), UtteranceCutter()
         self._heard: list[tuple[float, float, float, Future[Answer]]] = []
         self._least, self._most = np.inf, -np.inf
+        self._n_told = 0
 
     @property
     def range_db(self) -> float:
@@ -244,8 +253,14 @@ class _Ear:
             answer = self._judges.judge(samples)
             self._heard.append((start_s, end_s, speech_s / (end_s - start_s), answer))
 
-    def segments(self) -> Iterator[Segment]:
-        for start_s, end_s, share, answer in self._heard:
+    def judged(self) -> Iterator[Segment]:
+        """Those that were judged since the last call."""
+        while self._n_told < len(self._heard) and self._heard[self._n_told][-1].done():
+            self._n_told += 1
+            yield from self.segments(self._n_told - 1, self._n_told)
+
+    def segments(self, first: int = 0, stop: int | None = None) -> Iterator[Segment]:
+        for start_s, end_s, share, answer in self._heard[first:stop]:
             label, probabilities, confidence = answer.result()
             yield Segment(
                 start_s, end_s, self._voice.channel, label, probabilities, confidence, share

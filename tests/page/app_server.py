@@ -134,8 +134,6 @@ def chromium(*switches: str) -> Iterator[Browser]:
         browser.close()
 
 
-def choose(page: Page, path: Path) -> None:
-    """Upload a sound file."""
-    if not page.locator("input[type=file]").count():
-        page.get_by_label("Upload").first.click()
-    page.locator("input[type=file]").first.set_input_files(path)
+def choose(page: Page, path: Path, part: str = "clip") -> None:
+    """Choose a sound file in a part of the page."""
+    page.locator(f"#{part} input[type=file]").set_input_files(path)

@@ -11,8 +11,9 @@ import gradio as gr
 import pytest
 from fastapi.testclient import TestClient
 
-from page.clip import EXAMPLES, build
-from page.theme import CSS, JS, THEME
+from page.clip import EXAMPLES
+from page.frame import build
+from page.theme import CSS, HEAD, JS, THEME
 from server import serve
 from server.health import Health
 from server.limits import MAX_FILE_SIZE, STOP_S
@@ -89,7 +90,7 @@ def test_under_a_path_of_a_proxy_the_page_names_it(tmp_path):
 
 def test_mounting_keeps_what_launch_would_serve(pipeline):
     """Of one page: config, theme, and the routes that say what they allow."""
-    looks = {"theme": THEME, "css_paths": CSS, "js": JS}
+    looks = {"theme": THEME, "css_paths": CSS, "js": JS, "head": HEAD}
     switches = {
         "max_file_size": MAX_FILE_SIZE,
         "enable_monitoring": False,
@@ -119,7 +120,7 @@ def test_mounting_keeps_what_launch_would_serve(pipeline):
     assert expected.pop("head") is None and found.pop("head") == ""  # none at all, either way
     assert found == expected
     assert {"css", "js", "theme", "theme_hash", "body_css"} <= set(found)
-    assert found["css"] and found["js"] == JS and found["max_file_size"] == 64 * 2**20
+    assert found["css"] and found["js"] == JS and found["max_file_size"] == 400 * 2**20
 
 
 def test_examples_have_addresses():

@@ -1,0 +1,195 @@
+"""Many files: one row each, as they are judged; what failed can be tried again."""
+
+import html
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import gradio as gr
+
+from page.answer import reported
+from page.models import Model
+from page.overview import FACES
+from page.source import source
+from page.words import GONE
+from ser.plots import percent
+from ser.recordings.folder import write_rows
+from ser.recordings.reading import clock
+from ser.recordings.rows import Row, judge_file
+from ser.recordings.whole_files import OutputError
+
+MEGABYTES, SECONDS, N_FILES = 64, 600, 200
+EVERY_S = 0.5  # the list is shown anew
+COMMAND = "python -m ser folder recordings/ --out results.csv"
+
+
+@dataclass
+class _List:
+    """The files of a visit in their order, and the rows of those that were judged."""
+
+    paths: list[str] = field(default_factory=list)
+    rows: dict[int, Row] = field(default_factory=dict)
+
+
+def many(model: Model) -> None:
+    """Lay the part out inside the current Blocks."""
+    gr.HTML("<h2>One answer a file</h2>", js_on_load=None)
+    limits = (
+        f"Up to {N_FILES} files at a time, each up to {SECONDS // 60} minutes, 400 MB together."
+    )
+    sent, cancel = source(
+        "many", limits, MEGABYTES, SECONDS, "Choose or drop files", record=False, n_files=N_FILES
+    )
+    going = gr.HTML(elem_id="many-going", js_on_load=None)
+    state = gr.State()
+    with gr.Column(elem_classes="answer-of-many"):
+        said = gr.HTML(elem_id="many-said", js_on_load=None)
+        table = gr.HTML(elem_id="many-table", js_on_load=None)
+    again = gr.Button("Try again what was not judged", visible=False, elem_id="many-again")
+    with gr.Column(visible=False) as downloads:
+        files = gr.File(
+            label="Take it away", file_count="multiple", interactive=False, elem_id="many-files"
+        )
+    gr.HTML(
+        f'<h3>The same on the command line</h3><pre class="command" tabindex="0">{COMMAND}</pre>'
+        "<p>It takes any number of files, uses all cores, and goes on where it was stopped.</p>",
+        js_on_load=None,
+    )
+
+    def begin(paths: list[str] | None) -> Iterator[dict]:
+        yield from judge(_List(list(paths or [])))
+
+    def go_on(listed: _List | None) -> Iterator[dict]:
+        listed = listed or _List()
+        listed.rows = {n: row for n, row in listed.rows.items() if row["error"] is None}
+        yield from judge(listed)
+
+    def judge(listed: _List) -> Iterator[dict]:
+        missing = [n for n in range(len(listed.paths)) if n not in listed.rows]
+        began_s, shown_s = time.monotonic(), 0.0
+        yield {
+            state: listed,
+            going: progress(listed, None),
+            table: rows(listed),
+            downloads: gr.Column(visible=False),
+            again: gr.Button(visible=False),
+        }
+        for n_done, number in enumerate(missing):
+            now_s = time.monotonic()
+            if now_s - shown_s > EVERY_S:
+                left_s = (now_s - began_s) / n_done * (len(missing) - n_done) if n_done else None
+                yield {going: progress(listed, left_s), table: rows(listed, number)}
+                shown_s = now_s
+            listed.rows[number] = _row(model, listed.paths[number])
+        n_failed = sum(row["error"] is not None for row in listed.rows.values())
+        n = len(listed.paths)
+        text = f"{n - n_failed} of {n} judged" + (f", {n_failed} could not be" if n_failed else "")
+        yield {
+            going: "",
+            said: reported(f'<h2 class="answer" tabindex="-1">{text}</h2>', "many"),
+            table: rows(listed),
+            again: gr.Button(visible=n_failed > 0),
+            downloads: gr.Column(visible=True),
+            files: tables(listed),
+        }
+
+    outputs = [state, going, said, table, again, downloads, files]
+    options = {
+        "outputs": outputs,
+        "show_progress": "hidden",
+        "concurrency_id": "many",
+        "api_visibility": "private",
+    }
+    wait = "listed => { window.voice.again('many', true); return listed; }"
+    events = [
+        sent.upload(begin, sent, **options),
+        again.click(go_on, state, js=wait, **options),
+    ]
+    for event in events:
+        event.failure(None, js="() => window.voice.failed('many')")
+
+    def stopped(listed: _List | None) -> dict:
+        listed = listed or _List()
+        is_left = len(listed.rows) < len(listed.paths)
+        return {going: "", table: rows(listed), again: gr.Button(visible=is_left)}
+
+    cancel.click(
+        stopped,
+        state,
+        [going, table, again],
+        cancels=events,
+        queue=False,
+        show_progress="hidden",
+        api_visibility="private",
+    )
+
+
+def _row(model: Model, path: str) -> Row:
+    """The row of a file, under its own name."""
+    row = judge_file(model.pipeline(), path)
+    if row["error"] and not Path(path).exists():
+        row["error"] = GONE
+    return row | {"file": Path(str(row["file"])).name}
+
+
+def progress(listed: _List, left_s: float | None) -> str:
+    """How many are done, and how long the rest will take."""
+    n, of = len(listed.rows), len(listed.paths)
+    left = f"; about {clock(left_s + 1)} left" if left_s is not None else ""
+    return (
+        f'<progress max="{of}" value="{n}" aria-label="Judged"></progress>'
+        f"<p>{n} of {of} judged{left}.</p>"
+    )
+
+
+def rows(listed: _List, going: int | None = None) -> str:
+    """The list as a table: each file with its state, to sort, to filter, to open in Clip."""
+    if not listed.paths:
+        return ""
+    body = "".join(
+        _tr(number, Path(path).name, listed.rows.get(number), number == going)
+        for number, path in enumerate(listed.paths)
+    )
+    return (
+        '<voice-table data-for="many"><table class="rows files"><caption>Files</caption>'
+        '<thead><tr><th scope="col">file</th><th scope="col">sounds</th><th scope="col">how sure'
+        f'</th><th scope="col">open</th></tr></thead><tbody>{body}</tbody></table>'
+        "</voice-table>"
+    )
+
+
+def _tr(number: int, name: str, row: Row | None, is_going: bool) -> str:
+    label, sure = "", 0.0
+    if row is None:
+        state = "being judged …" if is_going else "waits"
+    elif row["error"]:
+        state = f'<span class="wrong">{html.escape(str(row["error"]))}</span>'
+    elif row["label"] is None:
+        state = "no speech heard"
+    else:
+        label, sure = str(row["label"]), float(row["confidence"])
+        state = f"{FACES[label]} {label}"
+    name = html.escape(name)
+    data = f'data-number="{number}" data-name="{name}" data-label="{label}" data-sure="{sure:.3f}"'
+    return (
+        f"<tr {data}><td>{name}</td>"
+        f"<td>{state}</td><td>{percent(sure) if label else ''}</td>"
+        f'<td><button type="button" class="small" data-open="{number}" '
+        f'aria-label="Open {name} in Clip">Open</button></td></tr>'
+    )
+
+
+def tables(listed: _List) -> list[str]:
+    """The rows as CSV, and as Parquet where that can be written here."""
+    folder = Path(tempfile.mkdtemp(dir=os.environ.get("GRADIO_TEMP_DIR")))
+    written = []
+    for name in ("results.csv", "results.parquet"):
+        try:
+            write_rows([listed.rows[n] for n in sorted(listed.rows)], folder / name)
+        except OutputError:
+            continue
+        written.append(str(folder / name))
+    return written
