@@ -16,6 +16,7 @@ from ser.recordings.judged import judge
 from ser.recordings.rows import COLUMNS, row_of
 from ser.sound.audio import SAMPLE_RATE
 from ser.sound.windows import Heard, Window, hear
+from tests import schema
 
 THRESHOLDS = (-0.5, 0.8)
 
@@ -79,6 +80,7 @@ def test_no_speech_is_never_an_emotion_in_python_and_json(nobody):
     told = json.loads(json.dumps(nobody.to_dict()))
     assert (told["label"], told["reason"], told["probabilities"]) == (None, NOT_DETECTED, None)
     assert told["speech_share"] == 0
+    schema.check("prediction", told)
     chosen = nobody.restricted(["happy", "sad"])
     assert (chosen.label, chosen.to_dict()["probabilities"]) == (None, None)
 
