@@ -21,6 +21,7 @@ from ser.recordings.timeline import CancelledError, Segment, timeline
 
 MEGABYTES, SECONDS = 400, 3 * 3600
 POLL_S = 0.5
+CANCELLED = "This was cancelled: choose it again to have it judged."
 ADVICE = "Compressed files are sent faster: an hour of MP3 or M4A has 30 to 60 MB."
 
 
@@ -43,9 +44,14 @@ def long(model: Model) -> None:
         files = gr.File(
             label="Take it away", file_count="multiple", interactive=False, elem_id="long-files"
         )
-    stops: dict[str, Event] = {}  # by visit
+    stops: dict[str, Event] = {}  # of what goes on, by visit
+    dropped: set[str] = set()  # visits that no longer want what waits for its turn
 
     def judge(path: str, request: gr.Request) -> Iterator[dict]:
+        if request.session_hash in dropped:
+            dropped.discard(request.session_hash)
+            yield {said: no_answer(CANCELLED, "long")}
+            return
         stop = stops[request.session_hash] = Event()
         envelope, found, heard = overview.Envelope(), [], [0.0, None]
 
@@ -70,7 +76,11 @@ def long(model: Model) -> None:
                         time.sleep(POLL_S)
                 finally:
                     stop.set()  # also where nobody waits for it any longer
-                done = work.result()
+                try:
+                    done = work.result()
+                except CancelledError:
+                    yield {going: ""}
+                    return
                 name, text = html.escape(Path(path).name), overview.summary(done)
                 headline = f'<h2 class="answer" tabindex="-1">{name}</h2><p>{text}</p>'
                 yield {
@@ -83,8 +93,6 @@ def long(model: Model) -> None:
                     downloads: gr.Column(visible=bool(done.segments)),
                     files: overview.files(done, path, os.environ.get("GRADIO_TEMP_DIR")),
                 }
-        except CancelledError:
-            yield {going: ""}
         except gr.Error as error:
             yield {
                 going: "",
@@ -99,6 +107,8 @@ def long(model: Model) -> None:
     def stop_it(request: gr.Request) -> str:
         if stop := stops.get(request.session_hash):
             stop.set()
+        else:
+            dropped.add(request.session_hash)
         return ""
 
     event = sent.upload(
@@ -112,7 +122,7 @@ def long(model: Model) -> None:
     )
     event.failure(None, js="() => window.voice.failed('long')")
     private = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-    cancel.click(stop_it, None, going, cancels=[event], **private)
+    cancel.click(stop_it, None, going, **private)  # `cancels` may hit the next one, too
 
 
 def progress(heard_s: float, of_s: float | None, took_s: float, found: list[Segment]) -> str:

@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 
 from page.clip import EXAMPLES
 from page.frame import build
-from page.theme import CSS, HEAD, JS, THEME
+from page.theme import CSS, JS, THEME
 from server import serve
 from server.health import Health
 from server.limits import MAX_FILE_SIZE, STOP_S
@@ -90,7 +90,7 @@ def test_under_a_path_of_a_proxy_the_page_names_it(tmp_path):
 
 def test_mounting_keeps_what_launch_would_serve(pipeline):
     """Of one page: config, theme, and the routes that say what they allow."""
-    looks = {"theme": THEME, "css_paths": CSS, "js": JS, "head": HEAD}
+    looks = {"theme": THEME, "css_paths": CSS, "js": JS}
     switches = {
         "max_file_size": MAX_FILE_SIZE,
         "enable_monitoring": False,
