@@ -116,6 +116,7 @@ def long(model: Model) -> None:
         sent,
         [going, said, picture, table, downloads, files],
         show_progress="hidden",
+        trigger_mode="multiple",  # one that was cancelled may not have ended yet
         concurrency_id="long",
         concurrency_limit=1,
         api_visibility="private",

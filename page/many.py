@@ -100,6 +100,7 @@ def many(model: Model) -> None:
     options = {
         "outputs": outputs,
         "show_progress": "hidden",
+        "trigger_mode": "multiple",  # one that was cancelled may not have ended yet
         "concurrency_id": "many",
         "api_visibility": "private",
     }

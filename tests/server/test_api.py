@@ -206,7 +206,7 @@ def test_the_snippet_on_the_api_page_works_as_it_stands(open_page):
     """Every Python snippet that the page shows, run by itself."""
     page = open_page(running_app(), DESKTOP)
     page.get_by_role("button", name="Use via API").click()
-    shown = page.locator("pre", has_text="from gradio_client import Client")
+    shown = page.locator("pre:visible", has_text="from gradio_client import Client")
     expect(shown).to_have_count(3)
     for snippet in shown.all_inner_texts():
         done = subprocess.run([sys.executable, "-c", snippet], capture_output=True, text=True)
