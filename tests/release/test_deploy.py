@@ -16,7 +16,7 @@ def test_exactly_what_a_space_needs():
     files = deploy.space_files()
     names = set(files)
     assert {"app.py", "README.md", "requirements.txt", "pre-requirements.txt"} <= names
-    assert {"packages.txt", "ser/weights/model.safetensors", "ser/golden.flac"} <= names
+    assert {"packages.txt", "ser/weights/model.onnx", "ser/golden.flac"} <= names
     assert not {n for n in names if n.startswith(("train/", "tests/", "results/", "."))}
     assert not {n for n in names if n.endswith((".pyc", ".part"))}
     assert {n for n in names if n.startswith("docs/")} == {"docs/page.png"}
