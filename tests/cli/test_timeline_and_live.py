@@ -1,4 +1,6 @@
 import json
+import os
+import pty
 import signal
 import subprocess
 import sys
@@ -76,16 +78,19 @@ def test_what_cannot_be_written_is_said_before_the_work_starts(talk, tmp_path):
 def test_a_timeline_that_is_stopped_leaves_no_file(turns, tmp_path, sign):
     path = tmp_path / "hours.wav"
     soundfile.write(path, np.tile(turns.samples, 60), SAMPLE_RATE)  # half an hour
-    going = start("timeline", path, "--out", tmp_path / "t.csv")
+    here, terminal = pty.openpty()  # on which progress shows at once
+    going = start("timeline", path, "--out", tmp_path / "t.csv", stderr=terminal)
     try:
-        assert going.stderr.read(1)  # of the progress: the work has begun
+        assert os.read(here, 1000)  # the work has begun
         asked = time.monotonic()
         going.send_signal(sign)
-        _, errors = going.communicate(timeout=20)
+        assert going.wait(timeout=20) == 130
         assert time.monotonic() - asked < 3  # a second, on a machine with nothing else to do
+        assert os.read(here, 100_000).decode().endswith("stopped\r\n")
     finally:
         going.kill()
-    assert going.returncode == 130 and errors.decode().endswith("stopped\n")
+        os.close(here)
+        os.close(terminal)
     assert [p.name for p in tmp_path.iterdir()] == ["hours.wav"]
 
 
