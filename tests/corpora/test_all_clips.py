@@ -36,7 +36,9 @@ def test_all_are_read_and_exactly_the_silent_one_is_refused(corpora_root):
     assert len(answers) == 13_816
     assert len(refused) == 1 and SILENT in refused[0] and "silent" in refused[0]
     assert sum(d.returncode for d in done) == 1
-    for answer in answers:
+    spoken = [answer for answer in answers if answer["label"]]
+    assert len(spoken) >= 0.97 * len(answers)  # what the gate promises
+    for answer in spoken:
         attention = np.array(answer["attention"])
         of_attention = bounds.shares(attention) + len(attention) * SIX_DIGITS
         assert sum(answer["probabilities"].values()) == pytest.approx(1, abs=8 * SIX_DIGITS)
