@@ -21,7 +21,7 @@ from train.judge import metrics
 from train.judge.size import check_size
 
 ROOT = Path(__file__).parent.parent.parent
-MOST_MS = 16  # of a clip of 3.7 s, on one core
+MOST_MS = 50  # of a clip of 3.7 s, on one core
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +83,17 @@ def test_an_answer_takes_a_moment(best, speech):
         best.predict(clip)
         times_ms.append(1e3 * (time.perf_counter() - start))
     assert min(times_ms) < 2 * MOST_MS
+
+
+def test_the_default_is_faster_than_best(best, speech):
+    """Asked in turn, so that it holds on any machine; benchmarks/ has the ratio."""
+    clip = (SAMPLE_RATE, np.resize(speech, int(3.7 * SAMPLE_RATE)))
+    asked = {None: best, "best": EmotionPipeline.from_pretrained("best")}
+    least_ms = {
+        name: min(pipeline.predict(clip).timings_ms["total"] for _ in range(5))
+        for name, pipeline in asked.items()
+    }
+    assert least_ms[None] < least_ms["best"]
 
 
 def test_the_command_line_reproduces_foundings_validation_figures(founding, ravdess):

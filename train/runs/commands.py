@@ -37,19 +37,13 @@ def add(commands: "argparse._SubParsersAction") -> None:
     gate.set_defaults(run=_gate)
 
     left = commands.add_parser("leave-out", help="judge each corpus by weights that never heard it")
-    left.add_argument("--recipe", required=True, help="one fitted by corpus in closed form")
-    left.add_argument("--seed", type=int, default=0)
+    _add_left_out(left)
     left.add_argument("--without", nargs="+", default=[], help="corpora that are never learnt")
-    left.add_argument("--runs", type=Path, help="where run folders go (runs)")
     left.add_argument("--jobs", type=int, help="corpora judged at a time (one a core)")
-    add_results(left)
     left.set_defaults(run=_leave_out)
 
     adapted = commands.add_parser("adaptation", help="what few clips of a left-out corpus gain")
-    adapted.add_argument("--recipe", required=True, help="one that was left out")
-    adapted.add_argument("--seed", type=int, default=0)
-    adapted.add_argument("--runs", type=Path, help="where run folders lie (runs)")
-    add_results(adapted)
+    _add_left_out(adapted)
     adapted.set_defaults(run=_adaptation)
 
 
@@ -128,6 +122,13 @@ def _adaptation(options: argparse.Namespace) -> None:
     )
     for row in rows:
         print(f"{row['corpus']}, {row['n']} {row['set']}: {100 * row['gain']:+.1f} points")
+
+
+def _add_left_out(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--recipe", required=True, help="one fitted by corpus in closed form")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--runs", type=Path, help="where run folders lie (runs)")
+    add_results(parser)
 
 
 def _add_recipe(parser: argparse.ArgumentParser) -> None:
