@@ -76,16 +76,24 @@ def test_check_notices_and_write_mends(tmp_path):
 
 
 def test_speed_is_what_the_benchmarks_wrote(tmp_path):
-    for name in ("results", "hub", "pretrained"):
+    for name in ("results", "hub", "pretrained", "recordings", "live", "page"):
         values = json.loads((report.ROOT / "benchmarks" / f"{name}.json").read_text())
         if name == "results":
             values["prediction_ms"]["total"] = {"median": 12.34, "p95": 56.78}
             values["start"]["peak_memory_mb"] = 321
             total = {"median": 47.91, "p95": 50.0}
             values["best"] = {"prediction_ms": {"total": total}, "times_faster": [3.14, 2.9, 3.3]}
+        if name == "recordings":
+            values["hour"]["s"], values["before"]["hour_in_parts_s"] = 20.0, 50.0
+        if name == "live":
+            values["speakers"]["4"]["all"] = {"median": 77.2, "p95": 88.1}
+        if name == "page":
+            values["slow_line_answer_s"] = 9.87
         (tmp_path / f"{name}.json").write_text(json.dumps(values))
     text = "\n".join(speed.speed_lines(tmp_path))
     assert "| total | 12.3 | 56.8 |" in text and "321 MB" in text
+    assert "| the recording, s | 20.0 | 50.0 (ten minutes at a time) | 2.5 |" in text
+    assert "| 4 | 77 | 88 |" in text and "| 9.87 |" in text
     assert "takes 47.9 ms" in text and "3.1 times as fast" in text
 
 

@@ -7,10 +7,10 @@ from train.report import tables
 
 
 def speed_lines(benchmarks: Path) -> list[str]:
-    """Tables of a clip's stages, of the starts, of encoders of other sizes; queue and memory."""
-    serving, hub, pretrained = (
+    """Tables of a clip's stages, recordings, voices, page, starts, and encoders of other sizes."""
+    serving, hub, pretrained, recordings, live, page = (
         json.loads((benchmarks / f"{name}.json").read_text())
-        for name in ("results", "hub", "pretrained")
+        for name in ("results", "hub", "pretrained", "recordings", "live", "page")
     )
     start, queue = serving["start"], hub["queue"]
     return [
@@ -26,6 +26,9 @@ def speed_lines(benchmarks: Path) -> list[str]:
             ],
         ),
         *_beside_best(serving),
+        *_recordings(recordings),
+        *_live(live),
+        *_page(page),
         "",
         "## Start and memory",
         "",
@@ -73,4 +76,100 @@ def _beside_best(serving: dict) -> list[str]:
         f"`best`, asked in turn with it, takes {total['median']:.1f} ms (95th percentile "
         f"{total['p95']:.1f} ms): the default is {times:.1f} times as fast (median of "
         f"{serving['n_runs']} pairs; 90 % of them {low:.1f} to {high:.1f}).",
+    ]
+
+
+def _recordings(told: dict) -> list[str]:
+    """An hour and a folder, beside an older commit and a pipeline of transformers."""
+    hour, before, files = told["hour"], told["before"], told["folder"]["files_a_second"]
+    stream, other = told["stream"], told["transformers"]
+    early_s, middle_s, late_s = hour["start_error_s"]
+    return [
+        "",
+        "## Recordings and folders",
+        "",
+        f"{told['minutes']:.0f} minutes of RAVDESS clips with pauses between them, and "
+        f"{told['files']} clips as files, on {told['machine']}; commit {before['commit']} in the "
+        "same run.",
+        "",
+        *tables.markdown(
+            ["what", "now", f"commit {before['commit']}", "ratio"],
+            [
+                [
+                    "the recording, s",
+                    f"{hour['s']:.1f}",
+                    f"{before['hour_in_parts_s']:.1f} (ten minutes at a time)",
+                    f"{before['hour_in_parts_s'] / hour['s']:.1f}",
+                ],
+                *(
+                    [
+                        f"files a second, {n} worker{'s' * (n != '1')}",
+                        f"{rate:.1f}",
+                        f"{before['files_a_second']:.1f}",
+                        f"{rate / before['files_a_second']:.1f}",
+                    ]
+                    for n, rate in files.items()
+                ),
+            ],
+        ),
+        "",
+        f"The recording took at most {hour['peak_mb']} MB. As a live stream, as fast as it goes, "
+        f"it took {stream['s']:.0f} s; the process had at most {stream['first_tenth_mb']} MB in the "
+        f"first tenth and {stream['last_tenth_mb']} MB in the last. wav2vec2-base of random "
+        f"weights, in a pipeline of transformers on one thread, did {other['files_a_second']:.1f} "
+        "files a second.",
+        "",
+        f"Of {hour['utterances']:,} clips {hour['found']:,} were found; "
+        f"{tables.percent(hour['missed_speech'])} % of speech was missed, and "
+        f"{tables.percent(hour['false_speech'])} % of the rest taken for it. Where a clip's speech "
+        f"begins was wrong by {middle_s:+.2f} s in the median ({early_s:+.2f} to {late_s:+.2f} in "
+        f"nine of ten). {tables.percent(hour['label_as_of_the_clip'])} % of "
+        "utterances get the label that the clip alone gets.",
+    ]
+
+
+def _live(told: dict) -> list[str]:
+    """How soon what was said is answered over /live."""
+    return [
+        "",
+        "## A live voice",
+        "",
+        f"From the end of a chunk of {told['chunk_s']} s, sent over a real connection, to its "
+        "event; the speakers talk in real time on the same machine.",
+        "",
+        *tables.markdown(
+            ["speakers at once", "median, ms", "95th percentile, ms"],
+            [
+                [n, f"{row['all']['median']:.0f}", f"{row['all']['p95']:.0f}"]
+                for n, row in told["speakers"].items()
+            ],
+        ),
+    ]
+
+
+def _page(told: dict) -> list[str]:
+    """What a visitor waits for, in Chromium on the same machine."""
+    return [
+        "",
+        "## The page",
+        "",
+        *tables.markdown(
+            ["in Chromium", ""],
+            [
+                ["bytes of the first page", f"{told['first_page_bytes']:,}"],
+                ["first answer, s", f"{told['first_answer_s']:.2f}"],
+                ["later answers, s", f"{told['warm_answer_s']:.2f}"],
+                [
+                    "answer on a line of 1.6 Mbit/s and a processor a quarter as fast, s",
+                    f"{told['slow_line_answer_s']:.2f}",
+                ],
+                *(
+                    [
+                        f"Live, from chunk to drawn answer, {n} at once, ms",
+                        f"{row['median']:.0f} (95th percentile {row['p95']:.0f})",
+                    ]
+                    for n, row in told["live_delay_ms"].items()
+                ),
+            ],
+        ),
     ]
