@@ -49,6 +49,20 @@ def test_noise_is_measured_against_the_speech_not_the_pauses(noise):
     assert not effects.add_noise(0 * voice, under, 20).any()
 
 
+def test_hum_has_the_lines_of_mains_and_nothing_between():
+    for seed in range(8):
+        hum = effects.mains_hum(len(TIME_S), np.random.default_rng(seed))
+        power = np.square(np.abs(np.fft.rfft(hum * np.hanning(len(hum)))))
+        hz = np.fft.rfftfreq(len(hum), 1 / SAMPLE_RATE)
+        mains = hz[power.argmax()]
+        base = min(effects.MAINS_HZ, key=lambda f: abs(mains / f - round(mains / f)))
+        away = np.abs(hz / base - np.rint(hz / base)) * base
+        top = base * effects.HUM_PARTIALS
+        drift_hz = 4 / TIME_S[-1] + effects.MAINS_DRIFT * top  # Hann's main lobe, the grid's drift
+        assert power[away > drift_hz].sum() < 1e-4 * power.sum()
+        assert power[hz > top * (1 + effects.MAINS_DRIFT) + 2].sum() < 1e-4 * power.sum()
+
+
 @pytest.mark.parametrize("db_per_octave", [3.0, -3.0])
 def test_tilt_moves_each_octave_by_as_much_and_keeps_the_level(db_per_octave):
     chord = tone(500, 0.1) + tone(1000, 0.1) + tone(2000, 0.1) + tone(4000, 0.1)

@@ -17,6 +17,8 @@ from train.clips.effects import CODECS, Room
 from train.corpora.noise import noise_files
 
 BACKGROUNDS = ("clips", "pink", "white")
+KNOWN_BACKGROUNDS = (*BACKGROUNDS, "hum")
+HUM_LOUDER_DB = 8.0  # than other backgrounds: its few lines hide little of a voice
 
 
 @dataclass(frozen=True)
@@ -28,9 +30,9 @@ class AugmentConfig:
     which then compute them only once; without it, each run's seed draws its own.
 
     `speed` moves tempo, pitch and formants, `vocal_tract` the formants alone. `background` is one
-    of `backgrounds`, where "clips" are those of the folder `noise` under the data root. `room` is
-    a shoebox. `gain` may clip; what does not, the features' scaling undoes. `corpora` names those
-    whose clips are copied: all of them when empty.
+    of `backgrounds`, where "clips" are those of the folder `noise` under the data root, and "hum"
+    is that of mains. `room` is a shoebox. `gain` may clip; what does not, the features' scaling
+    undoes. `corpora` names those whose clips are copied: all of them when empty.
     """
 
     copies: int = 0
@@ -80,7 +82,7 @@ class AugmentConfig:
             max_tilt_db_per_octave=(0, 24),
             max_compression=(0, 0.99),
         )
-        for name, known in (("backgrounds", BACKGROUNDS), ("codecs", tuple(CODECS))):
+        for name, known in (("backgrounds", KNOWN_BACKGROUNDS), ("codecs", tuple(CODECS))):
             chosen = getattr(self, name)
             if isinstance(chosen, str) or not chosen or set(chosen) - set(known):
                 raise ValueError(f"{name} are one or more of {', '.join(known)}, not {chosen!r}")
@@ -187,7 +189,8 @@ def apply(waveform: np.ndarray, augmentation: Augmentation) -> np.ndarray:
         waveform = effects.reverberate(waveform, a.room)
     if a.background is not None:
         noise = background_noise(a.background, len(waveform))
-        waveform = effects.add_noise(waveform, noise, a.background.snr_db)
+        louder_db = HUM_LOUDER_DB if a.background.kind == "hum" else 0.0
+        waveform = effects.add_noise(waveform, noise, a.background.snr_db - louder_db)
     if a.noise_factor is not None:
         noise = np.random.default_rng(a.noise_seed).standard_normal(len(waveform))
         waveform = waveform / np.abs(waveform).max() + a.noise_factor * noise
@@ -203,7 +206,7 @@ def apply(waveform: np.ndarray, augmentation: Augmentation) -> np.ndarray:
 
 
 def background_noise(background: Background, n_samples: int) -> np.ndarray:
-    """Noise (n_samples,): white, pink (3 dB less an octave), or a piece of a clip, repeated."""
+    """Noise (n_samples,): white, pink (3 dB less an octave), hum, or a piece of a clip."""
     rng = np.random.default_rng(background.seed)
     if background.kind == "clips":
         files = noise_files()
@@ -211,6 +214,8 @@ def background_noise(background: Background, n_samples: int) -> np.ndarray:
         return np.resize(np.roll(clip, -int(rng.integers(len(clip)))), n_samples)
     if background.kind == "white":
         return rng.standard_normal(n_samples)
+    if background.kind == "hum":
+        return effects.mains_hum(n_samples, rng)
     return effects.coloured_noise(n_samples, 1, rng)
 
 

@@ -21,6 +21,10 @@ TILT_LOWEST_HZ = 62.5  # below, the tilt stays as it is here: rumble is not blow
 TELEPHONE_HZ = (300.0, 3400.0)  # ITU-T G.712
 TELEPHONE_RATE = 8000  # Hz
 MU = 255  # ITU-T G.711
+MAINS_HZ = (50.0, 60.0)
+MAINS_DRIFT = 0.002  # share by which a grid's frequency may be off
+HUM_PARTIALS = 20  # at most: up to 1.2 kHz
+HUM_FALL_DB = (3.0, 12.0)  # an octave
 MAX_REFLECTIONS = 30  # of one sound on its way: enough for 0.5 s in a living room
 CODECS = {
     "opus": ("OGG", "OPUS"),
@@ -39,6 +43,19 @@ def coloured_noise(n_samples: int, slope: float, rng: np.random.Generator) -> np
     spectrum[1:] /= np.arange(1, len(spectrum)) ** (slope / 2)
     spectrum[0] = 0
     return np.fft.irfft(spectrum, n_samples)
+
+
+def mains_hum(n_samples: int, rng: np.random.Generator) -> np.ndarray:
+    """Hum (n_samples,) of 50 or 60 Hz with harmonics that fall by 3 to 12 dB an octave.
+
+    Half of the time the even ones are much weaker, as where a wave is clipped on both sides alike.
+    """
+    hz = rng.choice(MAINS_HZ) * rng.uniform(1 - MAINS_DRIFT, 1 + MAINS_DRIFT)
+    numbers = np.arange(1, int(rng.integers(1, HUM_PARTIALS + 1)) + 1)
+    level_db = -rng.uniform(*HUM_FALL_DB) * np.log2(numbers) + rng.uniform(-6, 6, len(numbers))
+    level_db[1::2] -= rng.choice((0.0, 20.0))
+    phases = 2 * np.pi * hz * np.arange(n_samples)[:, None] / SAMPLE_RATE * numbers
+    return np.sin(phases + rng.uniform(0, 2 * np.pi, len(numbers))) @ 10 ** (level_db / 20)
 
 
 def add_noise(waveform: np.ndarray, noise: np.ndarray, snr_db: float) -> np.ndarray:
