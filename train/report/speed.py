@@ -114,8 +114,8 @@ def _recordings(told: dict) -> list[str]:
         ),
         "",
         f"The recording took at most {hour['peak_mb']} MB. As a live stream, as fast as it goes, "
-        f"it took {stream['s']:.0f} s; the process had at most {stream['first_tenth_mb']} MB in the "
-        f"first tenth and {stream['last_tenth_mb']} MB in the last. wav2vec2-base of random "
+        f"it took {stream['s']:.0f} s; the process had at most {stream['first_tenth_mb']} MB in "
+        f"the first tenth and {stream['last_tenth_mb']} MB in the last. wav2vec2-base of random "
         f"weights, in a pipeline of transformers on one thread, did {other['files_a_second']:.1f} "
         "files a second.",
         "",
