@@ -105,7 +105,7 @@ class WhisperStatistics(nn.Module):
 
     (batch, frame, mel band) -> logits (batch, class) and attention (batch, frame): each frame's
     share in what speaks for the winning class. The encoder stands still, with weights from
-    `train.fit.whisper`; the head is fitted in closed form. Features of kind `whisper`. `layers`
+    `train.whisper_weights`; the head is fitted in closed form. Features of kind `whisper`. `layers`
     name the states: 0 is that of the convolutions, n that after the nth block.
 
     Where `n_corpora` were learnt side by side (`train.fit.by_corpus`), the model knows the mean

@@ -19,7 +19,7 @@ from ser.sound.windows import hear
 from tests import bounds
 from tests.bounds import assert_within
 from train.__main__ import main
-from train.fit.whisper import load_encoder
+from train.whisper_weights import load_encoder
 
 SIZE, HEADS, BANDS = 16, 2, 80
 

@@ -16,8 +16,8 @@ from train.corpora import Utterance
 from train.fit.heads import ADVERSARIAL, Learner
 from train.fit.losses import emotion_loss, smooth, task_loss
 from train.fit.schedule import by_depth, rate_factor
-from train.fit.whisper import load_encoder
 from train.recipes.recipe import Recipe
+from train.whisper_weights import load_encoder
 
 EVALUATION_BATCH = 64
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}

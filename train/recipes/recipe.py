@@ -96,7 +96,7 @@ class PretrainConfig:
     `recipe`: fitted first, on corpora of its own, and its weights taken wherever name and shape
     fit. They stand still for `freeze_epochs`, but for the classifier's and for what a normalisation
     layer counts. `layer_decay`: how much slower each part of the model learns than the one after
-    it. `encoder`: or else weights of OpenAI's for the model's encoder (`train.fit.whisper`).
+    it. `encoder`: or else weights of OpenAI's for the model's encoder (`train.whisper_weights`).
     """
 
     recipe: str | None = None
