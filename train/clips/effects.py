@@ -5,12 +5,13 @@ same length, float32.
 """
 
 import io
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import soundfile
 import soxr
-from scipy.signal import butter, fftconvolve, sosfilt
+from scipy.signal import butter, fftconvolve, firwin2, sosfilt
 
 from ser.sound.audio import SAMPLE_RATE
 
@@ -26,10 +27,14 @@ MAINS_DRIFT = 0.002  # share by which a grid's frequency may be off
 HUM_PARTIALS = 20  # at most: up to 1.2 kHz
 HUM_FALL_DB = (3.0, 12.0)  # an octave
 MAX_REFLECTIONS = 30  # of one sound on its way: enough for 0.5 s in a living room
+RESPONSE_TAPS = 513  # of a microphone's filter: 31 Hz apart
 CODECS = {
     "opus": ("OGG", "OPUS"),
     "mp3": ("MP3", "MPEG_LAYER_III"),
 }  # as soundfile names them
+MP3_32 = {"compression": 0.84, "bitrate_mode": "CONSTANT"}  # kbit/s, at 16 kHz
+MP3_DELAY = 1105  # samples, by which libsndfile reads late what it wrote
+OPUS_16 = {"compression": 0.93}  # on average
 
 
 def gain(waveform: np.ndarray, gain_db: float) -> np.ndarray:
@@ -92,15 +97,62 @@ def tilt(waveform: np.ndarray, db_per_octave: float) -> np.ndarray:
 
 def telephone(waveform: np.ndarray) -> np.ndarray:
     """A fixed-line call: 300 to 3400 Hz, sampled at 8 kHz, eight bits by the mu-law."""
+    return _at_8_khz(_in_band(waveform), _by_mu_law)
+
+
+def telephone_band(waveform: np.ndarray) -> np.ndarray:
+    """The band of a telephone alone: 300 to 3400 Hz, sampled at 8 kHz."""
+    return _at_8_khz(_in_band(waveform), lambda sent: sent)
+
+
+def g711(waveform: np.ndarray) -> np.ndarray:
+    """Sampled at 8 kHz, eight bits by the mu-law (ITU-T G.711); low frequencies stay."""
+    return _at_8_khz(waveform, _by_mu_law)
+
+
+def gsm(waveform: np.ndarray) -> np.ndarray:
+    """Sampled at 8 kHz, 13 kbit/s by GSM 06.10, full rate."""
+    return _at_8_khz(waveform, lambda sent: _coded(sent, TELEPHONE_RATE, "WAV", "GSM610"))
+
+
+def _in_band(waveform: np.ndarray) -> np.ndarray:
     band = butter(4, TELEPHONE_HZ, btype="bandpass", fs=SAMPLE_RATE, output="sos")
-    sent = soxr.resample(sosfilt(band, waveform.astype(np.float64)), SAMPLE_RATE, TELEPHONE_RATE)
-    sent = np.clip(sent, -1, 1)
+    return sosfilt(band, waveform.astype(np.float64))
+
+
+def _at_8_khz(waveform: np.ndarray, code: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Sampled at 8 kHz, coded and decoded there, and back."""
+    sent = soxr.resample(waveform.astype(np.float64), SAMPLE_RATE, TELEPHONE_RATE)
+    back = soxr.resample(code(np.clip(sent, -1, 1)), TELEPHONE_RATE, SAMPLE_RATE)
+    return _as_long(back, waveform).astype(np.float32)
+
+
+def _by_mu_law(sent: np.ndarray) -> np.ndarray:
     compressed = np.sign(sent) * np.log1p(MU * np.abs(sent)) / np.log1p(MU)
     code = np.round((compressed + 1) / 2 * MU)
     decoded = 2 * code / MU - 1
-    heard = np.sign(decoded) * np.expm1(np.abs(decoded) * np.log1p(MU)) / MU
-    back = soxr.resample(heard, TELEPHONE_RATE, SAMPLE_RATE)
-    return _as_long(back, waveform).astype(np.float32)
+    return np.sign(decoded) * np.expm1(np.abs(decoded) * np.log1p(MU)) / MU
+
+
+def soft_clip(waveform: np.ndarray) -> np.ndarray:
+    """Louder parts pressed together: a hyperbolic tangent, which takes 2.4 dB off the peak."""
+    peak = np.abs(waveform).max()
+    return (peak * np.tanh(waveform / peak) if peak else waveform).astype(np.float32)
+
+
+def cut_off(waveform: np.ndarray, hz: float, kind: str) -> np.ndarray:
+    """A `highpass` or `lowpass` of second order (Butterworth) at `hz`."""
+    sos = butter(2, hz, btype=kind, fs=SAMPLE_RATE, output="sos")
+    return sosfilt(sos, waveform.astype(np.float64)).astype(np.float32)
+
+
+def coloured(waveform: np.ndarray, hz: Sequence[float], gain_db: Sequence[float]) -> np.ndarray:
+    """Heard by a microphone of this response, linear between points; the RMS stays the same.
+
+    `hz` rise from 0 to 8000. The filter has linear phase and no delay.
+    """
+    taps = firwin2(RESPONSE_TAPS, hz, 10 ** (np.asarray(gain_db) / 20), fs=SAMPLE_RATE)
+    return _as_loud(fftconvolve(waveform.astype(np.float64), taps, mode="same"), waveform)
 
 
 @dataclass(frozen=True)
@@ -123,6 +175,17 @@ def reverberate(waveform: np.ndarray, room: Room) -> np.ndarray:
     The sound that comes straight stays where it was in time, and the RMS what it was. A room too
     large to be as dead as `rt60_s` asks is as dead as a room can be.
     """
+    return through_room(waveform, *room_response(room))
+
+
+def through_room(waveform: np.ndarray, response: np.ndarray, direct: int) -> np.ndarray:
+    """Hear the voice through a `room_response`."""
+    heard = fftconvolve(waveform.astype(np.float64), response)[direct : direct + len(waveform)]
+    return _as_loud(heard, waveform)
+
+
+def room_response(room: Room, max_reflections: int = MAX_REFLECTIONS) -> tuple[np.ndarray, int]:
+    """The impulse response (n_samples,) of a room, and at which sample the direct sound comes."""
     import pyroomacoustics  # which takes a second, and few recipes need it
 
     size = np.array(room.size_m)
@@ -134,37 +197,48 @@ def reverberate(waveform: np.ndarray, room: Room) -> np.ndarray:
         size,
         fs=SAMPLE_RATE,
         materials=pyroomacoustics.Material(absorption),
-        max_order=min(order, MAX_REFLECTIONS),
+        max_order=min(order, max_reflections),
     )
     box.add_source(size * room.speaker)
     box.add_microphone(size * room.microphone)
     box.compute_rir()
-    response = box.rir[0][0]
     way_m = np.linalg.norm(size * (np.array(room.speaker) - room.microphone))
     delay = pyroomacoustics.constants.get("frac_delay_length") // 2
     direct = delay + round(way_m / pyroomacoustics.constants.get("c") * SAMPLE_RATE)
-    heard = fftconvolve(waveform.astype(np.float64), response)[direct : direct + len(waveform)]
-    return _as_loud(heard, waveform)
+    return box.rir[0][0], direct
 
 
-def lossy(waveform: np.ndarray, codec: str, compression: float) -> np.ndarray:
+def measured_rt60_s(response: np.ndarray) -> float:
+    """Seconds in which a response falls by 60 dB: twice its way from -5 to -35 dB (ISO 3382, T30).
+
+    By backward integration (Schroeder, 1965).
+    """
+    energy = np.cumsum(np.square(response, dtype=np.float64)[::-1])[::-1]
+    level_db = 10 * np.log10(np.maximum(energy / energy[0], 1e-12))
+    fall = np.flatnonzero((level_db <= -5) & (level_db >= -35))
+    slope = np.polyfit(fall / SAMPLE_RATE, level_db[fall], 1)[0]
+    return float(-60 / slope)
+
+
+def lossy(
+    waveform: np.ndarray, codec: str, compression: float, bitrate_mode: str | None = None
+) -> np.ndarray:
     """Encode and decode with a codec of `CODECS`.
 
-    `compression` is soundfile's, from 0, the least, to 0.99.
+    `compression` is soundfile's, from 0, the least, to 0.99, and so is `bitrate_mode`.
     """
-    file_format, subtype = CODECS[codec]
-    file = io.BytesIO()
-    soundfile.write(
-        file,
-        np.clip(waveform, -1, 1),
-        SAMPLE_RATE,
-        format=file_format,
-        subtype=subtype,
-        compression_level=compression,
-    )
-    file.seek(0)
-    decoded, _ = soundfile.read(file, dtype="float32")
+    told = {"compression_level": compression, "bitrate_mode": bitrate_mode}
+    decoded = _coded(np.clip(waveform, -1, 1), SAMPLE_RATE, *CODECS[codec], **told)
     return _as_long(decoded, waveform)
+
+
+def _coded(
+    waveform: np.ndarray, rate_hz: int, file_format: str, subtype: str, **told: object
+) -> np.ndarray:
+    file = io.BytesIO()
+    soundfile.write(file, waveform, rate_hz, format=file_format, subtype=subtype, **told)
+    file.seek(0)
+    return soundfile.read(file, dtype="float32")[0]
 
 
 def _as_loud(changed: np.ndarray, waveform: np.ndarray) -> np.ndarray:

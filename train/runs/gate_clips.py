@@ -20,11 +20,12 @@ from torch import nn
 from ser.features import FeatureConfig, extract
 from ser.sound.audio import SAMPLE_RATE, load_audio
 from ser.sound.windows import hear
+from train.clips.background_sounds import BABBLE, babblers, babbling
 from train.clips.batches import judged_by_length
 from train.clips.effects import add_noise
 from train.clips.made_sounds import MADE, babble, whispered
 from train.cores import on_all_cores
-from train.corpora import CORPORA, Utterance, content_hash, data_root
+from train.corpora import CORPORA, content_hash, data_root
 from train.corpora.sounds import sound_files
 from train.fit.kept_statistics import fingerprint
 from train.places import cache_root
@@ -36,7 +37,6 @@ N_WHISPERED = 60
 WHISPERED = ("ravdess", "cremad", "emodb", "emovo")
 SHOUTS = ("cremad", "angry", "high")  # corpus, emotion, intensity: all of them
 N_FOLDS = 5
-BABBLE, N_BABBLING = "babble", 8  # speakers of CREMA-D who are heard nowhere else
 N_MADE = 60  # of each kind of sound
 N_CUTS, CUT_S = 20, 5.0  # at most, out of one file
 MAX_CUTS = 100  # of one class
@@ -107,7 +107,7 @@ def _voices(name: str) -> list[GateClip]:
     """Clean clips of a corpus that is at hand."""
     utterances = sorted(CORPORA[name](data_root()), key=lambda u: u.stem)
     speakers = sorted({u.speaker for u in utterances})
-    kept = [u for u in utterances if u.speaker not in _babbling(utterances)]
+    kept = [u for u in utterances if u.speaker not in babbling(utterances)]
     rng = np.random.default_rng(0)
     chosen = {kept[n].stem for n in rng.permutation(len(kept))[:N_CLIPS]}
     chosen |= {u.stem for u in kept if (u.corpus, u.emotion, u.intensity) == SHOUTS}
@@ -125,10 +125,6 @@ def _voices(name: str) -> list[GateClip]:
         for u in kept
         if u.stem in chosen
     ]
-
-
-def _babbling(utterances: Sequence[Utterance]) -> set[str]:
-    return set(sorted({u.speaker for u in utterances if u.corpus == "cremad"})[-N_BABBLING:])
 
 
 def _in_noise(voices: Sequence[GateClip], classes: Sequence[str]) -> list[GateClip]:
@@ -185,14 +181,6 @@ def _sound(path: str) -> np.ndarray:
 
 
 @cache
-def _babblers() -> tuple[np.ndarray, ...]:
-    utterances = CORPORA["cremad"](data_root())
-    babbling = _babbling(utterances)
-    chosen = sorted((u for u in utterances if u.speaker in babbling), key=lambda u: u.stem)[::4]
-    return tuple(load_audio(u.path) for u in chosen)
-
-
-@cache
 def _files() -> dict[str, list[Path]]:
     return sound_files()
 
@@ -202,7 +190,7 @@ def _piece(kind: str, rng: np.random.Generator) -> np.ndarray:
     if kind in MADE:
         return MADE[kind](rng)
     if kind == BABBLE:
-        return babble(_babblers(), rng)
+        return babble(babblers(), rng)
     files = _files()[kind]
     sound = _sound(str(files[rng.integers(len(files))]))
     return np.roll(sound, -int(rng.integers(len(sound))))
