@@ -73,10 +73,16 @@ class Predictions:
                     np.lib.format.write_array(member, array, allow_pickle=False)
 
     @classmethod
-    def load(cls, path: Path, who: Mapping[str, Utterance] | None = None) -> "Predictions":
-        """Read back; speaker and sex come from `who`, or from RAVDESS's names, by file name."""
+    def load(
+        cls, path: Path, who: Mapping[str, Utterance] | None = None, of_some: bool = False
+    ) -> "Predictions":
+        """Read back; speaker and sex come from `who`, or from RAVDESS's names, by file name.
+
+        Only the clips in `who` are read where it is `of_some`.
+        """
         with np.load(path) as saved:
-            files = saved["file"]
+            chosen = np.isin(saved["file"], list(who)) if of_some else slice(None)
+            files = saved["file"][chosen]
             if who is None:
                 people = [_ravdess_person(name) for name in files]
             else:
@@ -84,12 +90,12 @@ class Predictions:
             speakers, sexes = (np.array(column) for column in zip(*people, strict=True))
             return cls(
                 files,
-                saved["label"],
-                saved["probabilities"].astype(np.float64),
+                saved["label"][chosen],
+                saved["probabilities"][chosen].astype(np.float64),
                 speakers,
                 sexes,
-                saved["fold"],
-                saved["seed"],
+                saved["fold"][chosen],
+                saved["seed"][chosen],
             )
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from ser.checkpoints.checkpoint import CONFIG_NAME
 from ser.pipeline import EmotionPipeline
 from ser.sound.audio import SAMPLE_RATE, load_audio
 from train.clips import effects
@@ -15,6 +14,7 @@ from train.corpora.splits import Split, choose_fold, make_splits
 from train.judge import evaluate, evidence, metrics
 from train.judge.evaluate import Predictions, predict_all
 from train.judge.finished import load_run
+from train.judge.unheard import run_folders
 from train.places import RESULTS, evidence_folder
 
 ROBUSTNESS_NAME = "robustness.json"
@@ -71,16 +71,6 @@ def robustness(run: Path, results: Path = RESULTS) -> list[dict]:
     path = evidence_folder(about["recipe"], results) / about["protocol"] / ROBUSTNESS_NAME
     evaluate.write_rows(path, [{**row, **origin} for row in rows])
     return rows
-
-
-def run_folders(run: Path) -> list[Path]:
-    """The run itself, or those of the cross-validation below; ValueError for neither."""
-    if (run / CONFIG_NAME).is_file():
-        return [run]
-    found = sorted(run.glob("fold-*-seed-*"))
-    if not found:
-        raise ValueError(f"There is neither a run nor a fold of one in {run}.")
-    return found
 
 
 def _splits(training: dict) -> list[Split]:

@@ -1,18 +1,14 @@
 """Committed figures, made again from the audio by the committed weights of one fold."""
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ser.checkpoints import checkpoint
-from train.corpora import load_corpora
-from train.corpora.splits import MEASURED, SPEAKER_DEPENDENT, choose_fold, make_splits
-from train.judge import evaluate, evidence
+from train.judge import evaluate, evidence, kept_fold, left_out
 from train.judge.evaluate import Predictions, predict_all
 from train.judge.finished import load_run
-from train.judge.size import check_size
+from train.judge.unheard import clips_of, protocol_of
 from train.places import RESULTS, evidence_folder, evidence_folders
 
 WEIGHTS_FOLDER = "fold-weights"
@@ -33,15 +29,13 @@ class Verified:
 def keep_fold(run: Path, results: Path = RESULTS) -> Verified:
     """Put a fold's weights beside its recipe's evidence, once they reproduce it.
 
-    Raises ValueError where they do not, or take more than 10 MB.
+    A run that left a corpus out is a fold, too. Raises ValueError where the evidence is not
+    reproduced, or the weights take more than 10 MB; see `kept_fold` for what is kept.
     """
     training = load_run(run).checkpoint.config.training
-    check_size(run)
-    folder = evidence_folder(training["recipe"], results) / training["protocol"]
+    folder = evidence_folder(training["recipe"], results) / protocol_of(run, training)
     verified = verify(run, folder)
-    (folder / WEIGHTS_FOLDER).mkdir(exist_ok=True)
-    for name in checkpoint.file_names(run):
-        shutil.copyfile(run / name, folder / WEIGHTS_FOLDER / name)
+    kept_fold.keep(run, folder / WEIGHTS_FOLDER)
     return verified
 
 
@@ -58,25 +52,29 @@ def verify_all(results: Path = RESULTS) -> list[Verified]:
 def verify(weights: Path, folder: Path) -> Verified:
     """Judge a fold's test clips from the audio and compare with the evidence in `folder`.
 
-    Every probability must be that of oof.npz, and every figure of the fold that of metrics.json,
-    to 1e-3. Raises ValueError, with what differs and by how much, where they are not.
+    Every probability must be that of oof.npz (of a corpus left out, plain.npz), and every figure of
+    the fold that of metrics.json, to 1e-3. Raises ValueError, with what differs and by how much,
+    where they are not.
     """
-    pipeline = load_run(weights)
-    training = pipeline.checkpoint.config.training
-    fold, seed = training["fold"], training["seed"]
-    splits = make_splits(training["protocol"], load_corpora([MEASURED]), seed)
-    test = choose_fold(splits, fold).test
-    heard = {u.speaker for u in test} & {
-        s for part in ("train", "validation") for s in training[f"{part}_speakers"]
-    }
-    if heard and training["protocol"] not in SPEAKER_DEPENDENT:
-        raise ValueError(f"{weights} has heard the test actors {', '.join(sorted(heard))}.")
-    stored = Predictions.load(folder / evidence.PREDICTIONS["test"])
+    pipeline = kept_fold.load_kept(weights)
+    config = pipeline.checkpoint.config
+    fold, seed = config.training["fold"], config.training["seed"]
+    test = [u for clips in clips_of(config, str(weights)).values() for u in clips]
+    stored = Predictions.load(_answers(folder), {u.stem: u for u in test}, of_some=True)
     stored = stored.only((stored.folds == fold) & (stored.seeds == seed))
     judged = predict_all(pipeline, test, fold, seed)
     gap = _largest_gap(judged, stored, folder)
     _compare_figures(evaluate.scores(judged), folder, fold, seed)
     return Verified(folder, fold, seed, len(test), gap)
+
+
+def _answers(folder: Path) -> Path:
+    """The file of the test clips' answers; ValueError where there is none."""
+    names = (evidence.PREDICTIONS["test"], f"{left_out.VIEWS[0]}.npz")
+    for name in names:
+        if (folder / name).is_file():
+            return folder / name
+    raise ValueError(f"{folder} holds neither {' nor '.join(names)}: nothing can be compared.")
 
 
 def _largest_gap(judged: Predictions, stored: Predictions, folder: Path) -> float:
