@@ -10,7 +10,9 @@ from tests import bounds
 from tests.small_runs import make_checkpoint
 from train.__main__ import main
 from train.clips.faults import FAULTS, PAUSE_S, VOICE_PEAK_DB, at_usual_level, tone
+from train.judge import faults
 from train.judge.faults import FAULTS_NAME
+from train.judge.unheard import unheard
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -41,18 +43,39 @@ def test_the_command_counts_answers_that_stay(made, run, monkeypatch, capsys):
     monkeypatch.setattr("train.judge.faults.N_CLIPS", 3)
     assert main(["faults", str(run), "--results", str(made / "results")]) == 0
     assert "of 3 answers stay" in capsys.readouterr().out
-    path = made / "results" / "whole" / "emobox-6fold" / FAULTS_NAME
+    path = made / "results" / "whole" / "emobox-6fold-folds-1" / FAULTS_NAME
     rows = json.loads(path.read_text())
     assert [row["fault"] for row in rows] == list(FAULTS)
     assert all(0 <= row["kept"] <= row["n_clips"] == 3 for row in rows)
     assert {row["corpus"] for row in rows} == {"ravdess"}
 
 
+def test_each_fold_of_a_crossval_judges_its_own_actors(made, monkeypatch):
+    """Pooled, an answer of a fold is what its run alone gives."""
+    monkeypatch.setattr("train.judge.faults.N_CLIPS", 2)
+    monkeypatch.setattr("train.judge.faults.FAULTS", dict(list(FAULTS.items())[3:6]))
+    monkeypatch.setattr("train.judge.faults._unheard_too", lambda run: [])
+    base, results = made / "runs" / "partial" / "emobox-6fold", made / "results"
+    pooled = {row["fault"]: row for row in faults.faults(base, results)}
+    assert (results / "partial" / "emobox-6fold-folds-1-2" / FAULTS_NAME).exists()
+    alone = dict.fromkeys(pooled, 0)
+    chosen = unheard(base).balanced(2)
+    assert sum(len(session.clips) for session in chosen.sessions) == 2
+    for session in chosen.sessions:
+        for row in faults._rows("ravdess", [session]):
+            alone[row["fault"]] += row["kept"]
+            assert row["folds"] == [session.fold]
+    assert alone == {fault: row["kept"] for fault, row in pooled.items()}
+    assert {tuple(row["folds"]) for row in pooled.values()} == {
+        tuple(session.fold for session in chosen.sessions)
+    }
+
+
 def test_rows_of_a_corpus_that_is_not_here_are_kept(made, run, monkeypatch, capsys):
     monkeypatch.setattr("train.judge.faults.N_CLIPS", 1)
     results = made / "results"
     assert main(["faults", str(run), "--results", str(results)]) == 0
-    path = results / "whole" / "emobox-6fold" / FAULTS_NAME
+    path = results / "whole" / "emobox-6fold-folds-1" / FAULTS_NAME
     elsewhere = [row | {"corpus": "tess"} for row in json.loads(path.read_text())]
     path.write_text(json.dumps(elsewhere))
     assert main(["faults", str(run), "--results", str(results)]) == 0

@@ -1,12 +1,13 @@
 """leave-one-corpus-out on five small corpora: who is heard, what is chosen, what is written."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 import soundfile
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from transformers import WhisperConfig, WhisperModel
 
 from ser.checkpoints import checkpoint
@@ -14,10 +15,13 @@ from ser.labels import LABELS
 from ser.pipeline import EmotionPipeline
 from ser.sound.audio import SAMPLE_RATE
 from tests.small_runs import work_in
+from train import whisper_weights
 from train.__main__ import main
 from train.corpora import load_corpora
 from train.corpora.splits import LEAVE_ONE_CORPUS_OUT, LEFT_OUT_IN_TURN, make_splits
+from train.judge import faults, kept_fold, verify
 from train.judge.evaluate import Predictions
+from train.judge.unheard import unheard
 from train.runs.bank import Scored
 from train.runs.choices import bounds, calibrate, careful
 
@@ -168,6 +172,76 @@ def test_a_second_call_judges_nothing_again(home, rows, monkeypatch):
     assert main([*command, "--results", str(home / "again")]) == 0
     again = json.loads((home / "again/small" / LEAVE_ONE_CORPUS_OUT / "metrics.json").read_text())
     assert again == rows
+
+
+def test_each_corpus_is_put_under_stress_by_the_weights_that_never_heard_it(home):
+    base = home / "runs/small" / LEAVE_ONE_CORPUS_OUT
+    found = unheard(base)
+    assert (found.recipe, found.protocol) == ("small", LEAVE_ONE_CORPUS_OUT)
+    assert [session.corpus for session in found.sessions] == list(LEFT_OUT_IN_TURN)
+    assert [session.fold for session in found.sessions] == [1, 2, 3, 4, 5]
+    for session in found.sessions:
+        assert {u.corpus for u in session.clips} == {session.corpus}
+    alone = unheard(base / "fold-5-seed-0")
+    assert [session.corpus for session in alone.sessions] == ["emovo"]
+    assert alone.protocol == f"{LEAVE_ONE_CORPUS_OUT}-folds-5"
+
+
+def test_faults_are_told_on_tess_by_the_weights_that_left_it_out(home, monkeypatch):
+    monkeypatch.setattr("train.judge.faults.N_CLIPS", 2)
+    monkeypatch.setattr("train.judge.faults.FAULTS", {"nothing": lambda waveform, _: waveform})
+    (row,) = faults.faults(home / "runs/small" / LEAVE_ONE_CORPUS_OUT, home / "faults")
+    assert (row["corpus"], row["folds"]) == ("tess", [3])
+    assert row["kept"] == row["n_clips"] == 2
+    path = home / "faults" / "small" / LEAVE_ONE_CORPUS_OUT / faults.FAULTS_NAME
+    assert json.loads(path.read_text())[0]["kept"] == 2
+
+
+@pytest.fixture
+def evidence_of_emovo(home, tmp_path, monkeypatch):
+    """A copy of the evidence, and the run that left EMOVO out."""
+    monkeypatch.setitem(whisper_weights.REVISIONS, "openai/whisper-small.test", None)
+    shutil.copytree(home / "results", tmp_path / "results")
+    return tmp_path / "results", home / "runs/small" / LEAVE_ONE_CORPUS_OUT / "fold-5-seed-0"
+
+
+def test_a_run_that_left_a_corpus_out_is_kept_as_its_head(evidence_of_emovo, capsys):
+    results, run = evidence_of_emovo
+    assert main(["keep-fold", str(run), "--results", str(results)]) == 0
+    kept = results / "small" / LEAVE_ONE_CORPUS_OUT / "fold-weights"
+    assert {path.name for path in kept.iterdir()} == {"config.json", kept_fold.HEAD_NAME}
+    assert not any(name.startswith("encoder.") for name in load_file(kept / kept_fold.HEAD_NAME))
+    whole = checkpoint.load(run).model.state_dict()
+    for name, tensor in kept_fold.load_kept(kept).checkpoint.model.state_dict().items():
+        assert torch.equal(tensor, whole[name]), name
+    capsys.readouterr()
+    assert main(["verify", "--results", str(results)]) == 0
+    n_clips = len(load_corpora(["emovo"]))
+    assert f"fold 5, seed 0 is reproduced from {n_clips} clips" in capsys.readouterr().out
+
+
+def test_other_answers_or_figures_of_a_left_out_corpus_are_noticed(evidence_of_emovo):
+    results, run = evidence_of_emovo
+    folder = results / "small" / LEAVE_ONE_CORPUS_OUT
+    rows = json.loads((folder / "metrics.json").read_text())
+    rows[-1]["per_fold"][0]["ece"] += 0.002
+    (folder / "metrics.json").write_text(json.dumps(rows))
+    with pytest.raises(ValueError, match="ece of fold 5, seed 0"):
+        verify.keep_fold(run, results)
+    who = {u.stem: u for u in load_corpora(LEFT_OUT_IN_TURN)}
+    answers = Predictions.load(folder / "plain.npz", who)
+    answers.probabilities[answers.folds == 5] += 0.002
+    answers.save(folder / "plain.npz")
+    with pytest.raises(ValueError, match="are not reproduced"):
+        verify.keep_fold(run, results)
+    assert not (folder / "fold-weights").exists()
+
+
+def test_an_encoder_that_cannot_be_had_is_not_left_away(home, tmp_path):
+    run = home / "runs/small" / LEAVE_ONE_CORPUS_OUT / "fold-5-seed-0"
+    with pytest.raises(ValueError, match="none that can be had"):
+        kept_fold.keep(run, tmp_path / "kept")
+    assert not (tmp_path / "kept").exists()
 
 
 def test_ravdess_left_out_says_how_a_fold_of_its_actors_is_calibrated(home):

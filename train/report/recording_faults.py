@@ -20,22 +20,32 @@ def fault_lines(results: Path, first: Sequence[str]) -> list[str]:
     rows = [row for path in files for row in json.loads(path.read_text())]
     if not rows:
         return []
-    columns = list(dict.fromkeys((row["recipe"], row["corpus"]) for row in rows))
-    kept = {
-        (row["recipe"], row["corpus"], row["fault"]): f"{row['kept']} of {row['n_clips']}"
-        for row in rows
-    }
+    kept: dict[tuple[str, str], dict[str, dict]] = {}
+    for row in rows:  # of a whole protocol before those of some of its folds
+        kept.setdefault((row["recipe"], row["corpus"]), {}).setdefault(row["fault"], row)
     faults = list(dict.fromkeys(row["fault"] for row in rows))
-    about = {row["recipe"]: f"fold {row['fold']} of `{row['protocol']}`" for row in rows}
     return [
         "How many clips keep the answer that they have without the fault. Their voices peak at",
-        "-14 dBFS. Asked are weights of one fold each: "
-        + "; ".join(f"{recipe}, {where}" for recipe, where in about.items())
+        "-14 dBFS. Asked are weights that never heard the clips: "
+        + "; ".join(
+            f"{recipe} on {CORPORA[corpus].title}, {_where(next(iter(of.values())))}"
+            for (recipe, corpus), of in kept.items()
+        )
         + ".",
-        "RAVDESS clips are of that fold's test actors; TESS was heard by none of them.",
         "",
         *tables.markdown(
-            ["fault", *(f"{recipe}, {CORPORA[corpus].title}" for recipe, corpus in columns)],
-            [[fault, *(kept.get((*column, fault), "–") for column in columns)] for fault in faults],
+            ["fault", *(f"{recipe}, {CORPORA[corpus].title}" for recipe, corpus in kept)],
+            [[fault, *(_cell(of.get(fault)) for of in kept.values())] for fault in faults],
         ),
     ]
+
+
+def _where(row: dict) -> str:
+    """Which weights were asked; rows of an earlier day name one fold."""
+    folds = row.get("folds") or [row["fold"]]
+    which = f"fold{'s' if len(folds) > 1 else ''} {' '.join(map(str, folds))}"
+    return f"{which} of `{row['protocol']}`"
+
+
+def _cell(row: dict | None) -> str:
+    return f"{row['kept']} of {row['n_clips']}" if row else "–"
