@@ -22,6 +22,7 @@ from ser.sound.windows import MAX_WINDOW_S, Heard, hear
 if TYPE_CHECKING:
     import torch
 
+# Of speech. Under it answers get worse: "By length of speech" in docs/results.md.
 SHORT_S = 1.0
 QUIET_PEAK_DB = -50.0
 CLIPPED_LEVEL, CLIPPED_SHARE = 0.99, 1e-3
@@ -179,14 +180,18 @@ class EmotionPipeline:
 
     def _warnings(self, waveform: np.ndarray, heard: Heard, is_judged: bool) -> list[str]:
         duration_s = len(waveform) / SAMPLE_RATE
+        short_s, of_speech = duration_s, ""
+        if heard.speech_s:
+            short_s, of_speech = heard.speech_s, " of speech"
         if heard.speech_s is None:
             start, stop = speech_span(waveform, self.config)
             judged_s = (stop - start) / SAMPLE_RATE
         else:
             judged_s = sum(window.stop - window.start for window in heard.windows) / SAMPLE_RATE
         found = {
-            f"Very short ({duration_s:.1f} s): a whole sentence gives a better answer.": duration_s
-            < SHORT_S,
+            f"Very short ({short_s:.1f} s{of_speech}): a whole sentence gives a better answer.": (
+                short_s < SHORT_S
+            ),
             "Very quiet: please come closer to the microphone.": peak_db(waveform) < QUIET_PEAK_DB,
             "Clipped: the recording is too loud, parts of it are distorted.": np.mean(
                 np.abs(waveform) >= CLIPPED_LEVEL

@@ -38,6 +38,14 @@ def add(commands: "argparse._SubParsersAction") -> None:
     add_results(faulty)
     faulty.set_defaults(run=_faults)
 
+    stress = commands.add_parser("stress", help="small changes, noise, lines, rooms; sex, speakers")
+    _add_unheard(stress)
+    stress.set_defaults(run=_stress)
+
+    lengths = commands.add_parser("lengths", help="accuracy by length of speech")
+    _add_unheard(lengths)
+    lengths.set_defaults(run=_lengths)
+
     cross = commands.add_parser("cross-corpus", help="judge corpora that the run never heard")
     cross.add_argument("run_folder", metavar="RUN", type=Path)
     cross.add_argument(
@@ -96,6 +104,39 @@ def _faults(options: argparse.Namespace) -> None:
 
     for row in faults.faults(options.run_folder, options.results or RESULTS):
         print(f"{row['corpus']}, {row['fault']}: {row['kept']} of {row['n_clips']} answers stay")
+
+
+def _add_unheard(parser: argparse.ArgumentParser) -> None:
+    """A run or the runs of a protocol, and how many clips they are asked about."""
+    parser.add_argument(
+        "run_folder",
+        metavar="RUN",
+        type=Path,
+        help="or the runs of a protocol, runs/RECIPE/PROTOCOL",
+    )
+    parser.add_argument("--clips", type=int, help="of each corpus, at most (300)")
+    add_results(parser)
+
+
+def _stress(options: argparse.Namespace) -> None:
+    from train.judge import stress
+
+    n_clips = stress.N_CLIPS if options.clips is None else options.clips
+    rows = stress.stress(options.run_folder, n_clips, options.results or RESULTS)
+    for row in rows:
+        passed = {True: "passed", False: "FAILED", None: "no verdict"}[row["passed"]]
+        print(f"{row['corpus'] or 'all'}, {row['family']}, {row['name']}: {passed}")
+    judged = [row["passed"] for row in rows if row["passed"] is not None]
+    print(f"{sum(judged)} of {len(judged)} tests passed")
+
+
+def _lengths(options: argparse.Namespace) -> None:
+    from train.judge import lengths
+
+    n_clips = lengths.N_CLIPS if options.clips is None else options.clips
+    for row in lengths.lengths(options.run_folder, n_clips, options.results or RESULTS):
+        said = f"{row['corpus']}, {row['length']}: {row['n_clips']} clips"
+        print(said + (f", UA {100 * row['ua']:.1f}" if row["n_clips"] else ""))
 
 
 def _cross_corpus(options: argparse.Namespace) -> None:

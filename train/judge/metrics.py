@@ -23,6 +23,11 @@ def ua(labels: np.ndarray, probabilities: np.ndarray) -> float:
     return float(np.mean([right[labels == k].mean() for k in np.unique(labels)]))
 
 
+def chosen(answers: np.ndarray) -> np.ndarray:
+    """Answers (n,), `N_LABELS` where there was none, as probabilities (n, 9) of 0 and 1."""
+    return np.eye(N_LABELS + 1)[answers]
+
+
 def wa(labels: np.ndarray, probabilities: np.ndarray) -> float:
     """Accuracy: the share of clips recognised."""
     return float((probabilities.argmax(axis=1) == labels).mean())

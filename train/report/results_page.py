@@ -25,9 +25,11 @@ from train.report.ladder import (
     single_lines,
 )
 from train.report.left_out import is_left_out, left_out_part
+from train.report.lengths import length_lines
 from train.report.other_corpora import cross_corpus_part
 from train.report.other_sound import robustness_lines
 from train.report.recording_faults import fault_lines
+from train.report.stress import stress_lines
 
 HEAD = """# Results
 
@@ -111,6 +113,8 @@ def page_lines(results: Path) -> list[str]:
         ("When unsure answers are withheld", _coverage_lines(rows)),
         ("Other sound", robustness_lines(results, recipes)),
         ("Faults of recordings", fault_lines(results, recipes)),
+        ("Under stress", stress_lines(results, recipes)),
+        ("By length of speech", length_lines(results, recipes)),
         ("Other corpora", cross_corpus_part(results, recipes)),
         ("Is anybody speaking?", gate_lines(results)),
     ]
