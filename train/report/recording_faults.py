@@ -24,13 +24,13 @@ def fault_lines(results: Path, first: Sequence[str]) -> list[str]:
     for row in rows:  # of a whole protocol before those of some of its folds
         kept.setdefault((row["recipe"], row["corpus"]), {}).setdefault(row["fault"], row)
     faults = list(dict.fromkeys(row["fault"] for row in rows))
+    asked: dict[str, list[str]] = {}
+    for (recipe, _), of in kept.items():
+        asked.setdefault(_where(next(iter(of.values()))), []).append(recipe)
     return [
         "How many clips keep the answer that they have without the fault. Their voices peak at",
         "-14 dBFS. Asked are weights that never heard the clips: "
-        + "; ".join(
-            f"{recipe} on {CORPORA[corpus].title}, {_where(next(iter(of.values())))}"
-            for (recipe, corpus), of in kept.items()
-        )
+        + "; ".join(f"{where} ({', '.join(dict.fromkeys(of))})" for where, of in asked.items())
         + ".",
         "",
         *tables.markdown(
