@@ -80,6 +80,12 @@ def test_nobody_left_is_a_sentence(on_spoken, tmp_path, capsys):
     assert "neither a run nor a fold" in capsys.readouterr().err
 
 
+def test_no_clips_are_a_sentence(on_spoken, spoken_runs, tmp_path, capsys):
+    for command in ("stress", "lengths"):
+        assert main([command, str(spoken_runs), "--clips", "0", "--results", str(tmp_path)]) == 1
+        assert "At least one clip of each corpus" in capsys.readouterr().err
+
+
 def test_a_fold_that_heard_its_test_actors_is_refused(on_spoken, spoken_runs):
     config = read_config(spoken_runs / "fold-1-seed-0" / CONFIG_NAME, "")
     training = config.training

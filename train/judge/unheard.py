@@ -53,9 +53,14 @@ class Unheard:
         return [u for session in self.sessions for u in session.clips]
 
     def balanced(self, n_clips: int, seed: int = 0) -> "Unheard":
-        """At most `n_clips` of each corpus, alike in emotions and speakers; the same for a seed."""
+        """At most `n_clips` of each corpus, alike in emotions and speakers; the same for a seed.
+
+        ValueError for fewer than one.
+        """
+        if n_clips < 1:
+            raise ValueError(f"At least one clip of each corpus is judged, not {n_clips}.")
         chosen = set()
-        for corpus in {session.corpus: None for session in self.sessions}:
+        for corpus in {session.corpus for session in self.sessions}:
             clips = [u for s in self.sessions if s.corpus == corpus for u in s.clips]
             chosen |= {u.stem for u in balanced(clips, n_clips, seed)}
         return self.only(lambda u: u.stem in chosen)
