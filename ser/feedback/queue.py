@@ -248,7 +248,9 @@ class Feedback:
         for event in self.journal.read():
             state, row = event.get("event"), event.get("row")
             state = "queued" if state == "shared" else state
-            if state not in _STATES or not isinstance(row, dict) or "receipt_sha256" not in row:
+            needed = ("receipt_sha256", *(("file_name",) if state == "queued" else ()))
+            is_row = isinstance(row, dict) and all(isinstance(row.get(n), str) for n in needed)
+            if state not in _STATES or not is_row:
                 raise JournalError(f"{self.journal.path} holds an event of no known kind.")
             self.entries[row["receipt_sha256"]] = _Entry(row, state)
         self.entries = {k: e for k, e in self.entries.items() if e.state != "unknown"}

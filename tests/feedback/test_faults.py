@@ -139,7 +139,12 @@ def test_on_a_full_disk_a_queue_opens_and_is_carried_to_the_hub(
 
 @pytest.mark.parametrize(
     "line",
-    [b"{torn", b"", b"\xff", b"[]", b"{}", b'{"event": "sold", "row": {"receipt_sha256": "1"}}'],
+    [
+        *(b"{torn", b"", b"\xff", b"[]", b"{}"),
+        b'{"event": "sold", "row": {"receipt_sha256": "1"}}',
+        b'{"event": "shared", "row": {"receipt_sha256": "1"}}',
+        b'{"event": "saved", "row": {"receipt_sha256": ["1"]}}',
+    ],
 )
 def test_a_broken_line_is_a_sentence_and_nothing_is_deleted(queue, prediction, line):
     queue.share(prediction, "sad", "visit", "visitor")
