@@ -6,9 +6,10 @@ import sys
 from page.clip import EXAMPLES
 from page.frame import BROWSER, build
 from page.limits import DELETE_AGE_S, SWEEP_EVERY_S
+from page.sharing import OUT_OF_ORDER
 from page.theme import CSS, HEAD, JS, THEME
 from ser.checkpoints.serving import serve as served_model
-from ser.feedback import queue
+from ser.feedback.setting import FeedbackOffError, from_environment
 from ser.process import keep_memory, one_thread
 from server.api import add_endpoints
 from server.health import Health
@@ -34,10 +35,14 @@ def main() -> None:
     run_no_ffprobe()
 
     served = served_model(os.environ.get("SER_MODEL"))
-    shared = queue.from_environment()
-    if shared:
-        shared.start()
-    page = build(served.pipeline, served.notice, shared)
+    shared, notice = None, served.notice
+    try:
+        if shared := from_environment():
+            shared.start()
+    except FeedbackOffError as error:
+        print(f"* Recordings cannot be shared: {error}", file=sys.stderr, flush=True)
+        notice = " ".join(filter(None, [notice, OUT_OF_ORDER]))
+    page = build(served.pipeline, notice, shared)
     try:
         listening = listen()
     except OSError as error:

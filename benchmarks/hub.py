@@ -115,6 +115,7 @@ def time_queue(hub: Hub, folder: Path) -> dict[str, float]:
         other = replace(prediction, waveform=prediction.waveform * (1 - 1e-4 * number))
         replayed.share(other, "sad", "visit", "visitor")
     hub.up()
+    replayed.stop()
     start = time.perf_counter()
     Feedback(FeedbackDataset(DATASET), folder / "replayed").sync()
     return {

@@ -29,7 +29,11 @@ DISABLE = "() => ({__type__: 'update', interactive: false})"
 UNCHOSEN = "Please say first which expression you hear, or that you can't tell."
 UNTICKED = "Please tick the box first: without your consent nothing is stored."
 UNHEARD = "Please wait for the answer to this recording first."
-BROKEN = "Something went wrong on our side, and nothing was changed: please try again."
+BROKEN = "Something went wrong on our side, and nothing was stored: please try again."
+NOT_TAKEN_BACK = "Something went wrong on our side: please try again until it says that it is gone."
+OUT_OF_ORDER = (
+    "Recordings can be neither shared nor taken back just now; whoever runs this app has been told."
+)
 Asked = tuple[str, int]  # path of a recording, number of the model that judges it
 PRIVATE = {"api_visibility": "private"}  # events of the page, not of the API
 LOG = logging.getLogger(__name__)
@@ -207,7 +211,7 @@ def sharing_panel(
             return {take_status: wrong(str(error)), taken: None}
         except Exception:
             LOG.exception("A recording could not be withdrawn")
-            return {take_status: wrong(BROKEN), taken: None}
+            return {take_status: wrong(NOT_TAKEN_BACK), taken: None}
         return report(receipt_text, text) | {taken: text}
 
     label.input(lambda: gr.Column(visible=True), None, agreement, queue=False, **PRIVATE)

@@ -14,7 +14,7 @@ BROKEN = "Something went wrong on our side: please try again, or try another rec
 def head(metrics: list[dict], instead: str | None, parts: dict[str, str]) -> str:
     """Heading, honesty, and the links to the parts (id -> name).
 
-    `instead` tells which model answers where it is not the one asked for.
+    `instead` tells what is not as it should be, such as another model than the one asked for.
     """
     links = "".join(
         f'<li><a href="?tab={part}" data-part="{part}">{name}</a></li>'

@@ -256,7 +256,9 @@ def prediction(pipeline):
 
 @pytest.fixture
 def queue(tmp_path):
-    return Feedback(FeedbackDataset(REPO), tmp_path / "queue")
+    opened = Feedback(FeedbackDataset(REPO), tmp_path / "queue")
+    yield opened
+    opened.stop()
 
 
 # --- recordings whose utterances are known --------------------------------------------------------

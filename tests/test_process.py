@@ -70,3 +70,23 @@ def test_a_prediction_takes_no_new_memory():
         [sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True
     )
     assert float(done.stdout) < 200
+
+
+FORKED = """
+import multiprocessing, sys
+from ser.checkpoints.checkpoint import GOLDEN_CLIP
+from ser.pipeline import EmotionPipeline
+pipeline = EmotionPipeline.from_pretrained(sys.argv[1] or None)
+before = pipeline.predict(GOLDEN_CLIP).label
+def judge(clip):
+    return pipeline.predict(clip).label
+with multiprocessing.get_context("fork").Pool(2) as pool:
+    found = pool.map_async(judge, [GOLDEN_CLIP] * 4).get(timeout=60)
+assert found == [before] * 4, found
+"""
+
+
+@pytest.mark.parametrize("model", ["", "founding"])
+def test_a_pipeline_made_before_a_fork_answers_after_it(model):
+    environment = {**os.environ, "OMP_NUM_THREADS": "2"}
+    subprocess.run([sys.executable, "-c", FORKED, model], cwd=ROOT, env=environment, check=True)

@@ -5,15 +5,13 @@ survives a Hub that is down, a token that expires and a process that is killed; 
 twice, because every push reads what the dataset holds and adds only what it lacks.
 """
 
+import contextlib
 import hashlib
 import io
 import logging
-import os
 import re
 import secrets
 import threading
-import time
-from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,19 +21,24 @@ import soundfile
 
 from ser import __version__
 from ser.feedback.dataset import DatasetError, FeedbackDataset
-from ser.feedback.journal import Journal, write_durably
+from ser.feedback.folder import Folder
+from ser.feedback.journal import Journal, JournalError, write_durably
+from ser.feedback.visitors import Visitors
 from ser.labels import LABELS
 from ser.prediction import Prediction
 from ser.sound.audio import SAMPLE_RATE
 
 CONSENT_VERSION = "1"
 MAX_AN_HOUR = 20  # shares, and as many withdrawals, of one visitor
+MAX_UNKNOWN = 1000  # receipts not known here that wait to be looked for in the dataset
 MAX_QUEUE_BYTES = 200_000_000
 PUSH_BATCH = 100  # recordings in one commit
 PUSH_EVERY_S = 30.0
 MAX_WAIT_S = 600.0  # between two tries while the Hub is down
+STOP_S = 10.0  # for the thread to end, when it is told to
 
-_RECEIPT = re.compile(r"[\w-]{32}")
+_RECEIPT = re.compile(r"[\w-]{32}", re.ASCII)
+_STATES = ("queued", "saved", "withdrawing", "withdrawn", "unknown")
 LOG = logging.getLogger(__name__)
 
 
@@ -46,7 +49,7 @@ class FeedbackError(ValueError):
 @dataclass
 class _Entry:
     row: dict
-    state: str  # queued, saved, withdrawing, withdrawn
+    state: str  # one of _STATES
 
 
 class Feedback:
@@ -54,23 +57,27 @@ class Feedback:
 
     `state` of a receipt: "queued" until the Hub has the commit, then "saved"; "withdrawing" until
     it is gone from the Hub and its history, then "withdrawn"; "unknown" for any other receipt.
+    Raises FolderError where the folder cannot be used, JournalError where what it holds is damaged.
     """
 
     def __init__(self, dataset: FeedbackDataset, folder: Path, push_every_s: float = PUSH_EVERY_S):
         self.dataset = dataset
         self.folder = folder
-        self.journal = Journal(folder / "journal.jsonl")
-        self.audio = folder / "audio"
-        self.audio.mkdir(parents=True, exist_ok=True)
+        self.place = Folder(folder)
+        self.audio = self.place.audio
         self.lock = threading.RLock()
         self.entries: dict[str, _Entry] = {}  # by the sha256 of the receipt
-        self.shares: dict[str, deque[float]] = {}  # times of the last hour, by visitor
-        self.salt = secrets.token_bytes(16)  # so that visitors are counted and not known
+        self.visitors = Visitors()
         self.wake = threading.Event()
         self.push_every_s = push_every_s
         self.stopping = False
         self.thread: threading.Thread | None = None
-        self._recover()
+        try:
+            self.journal = Journal(folder / "journal.jsonl")
+            self._recover()
+        except BaseException:
+            self.place.close()
+            raise
 
     # --- what a visitor does ----------------------------------------------------------------
 
@@ -79,7 +86,8 @@ class Feedback:
 
         Returns the receipt, the one thing that can take the recording back; only its hash is
         kept. `visit` groups the recordings of one visit, `visitor` (an address) is only counted,
-        in memory. Raises FeedbackError where limits are reached.
+        in memory. Raises FeedbackError where limits are reached, and OSError where the disk does
+        not take it; nothing is then kept.
         """
         if label is not None and label not in LABELS:
             raise FeedbackError(f"{label} is not one of {', '.join(LABELS)}.")
@@ -100,14 +108,14 @@ class Feedback:
         }
         with self.lock:
             self._check_room(len(flac))
-            self._count(visitor)
-            path = self.audio / row["file_name"]
+            self._check_count(visitor)
             try:
-                write_durably(path, flac)
+                write_durably(self.audio / row["file_name"], flac)
                 self.journal.append({"event": "shared", "row": row})
-            except OSError:
-                path.unlink(missing_ok=True)
+            except BaseException:
+                self.place.delete_sound(row)
                 raise
+            self.visitors.count(visitor)
             self.entries[row["receipt_sha256"]] = _Entry(row, "queued")
         self.wake.set()
         return receipt
@@ -122,7 +130,8 @@ class Feedback:
         """Take a recording back, with its receipt alone; returns the new state.
 
         It leaves this machine at once, and the dataset and its history as soon as the Hub
-        answers. Raises FeedbackError for what is no receipt, and where limits are reached.
+        answers. Raises FeedbackError for what is no receipt, and where limits are reached; OSError
+        where the disk cannot keep in mind that it is to go.
         """
         receipt = receipt.strip()
         if not _RECEIPT.fullmatch(receipt):
@@ -133,8 +142,11 @@ class Feedback:
             entry = self.entries.get(digest) or _Entry({"receipt_sha256": digest}, "unknown")
             if entry.state in ("withdrawing", "withdrawn"):
                 return entry.state
-            self._count(f"withdraw {visitor}")
+            self._check_count(f"withdraw {visitor}")
+            if entry.state == "unknown" and self._n_unknown() >= MAX_UNKNOWN:
+                raise FeedbackError("Too many receipts are being looked for: please try later.")
             self._set_state(entry.row, "withdrawing")
+            self.visitors.count(f"withdraw {visitor}")
         self.wake.set()
         return "withdrawing"
 
@@ -146,22 +158,26 @@ class Feedback:
         self.thread.start()
 
     def stop(self) -> None:
-        """Stop the thread; what is queued stays on disk."""
+        """Stop the thread and let another process have the folder; what is queued stays on disk."""
         self.stopping = True
         self.wake.set()
         if self.thread:
-            self.thread.join()
+            self.thread.join(STOP_S)
+        if not (self.thread and self.thread.is_alive()):
+            self.place.close()
 
     def sync(self) -> None:
         """Withdraw and push everything that waits, now. Raises DatasetError."""
         self._sync_withdrawals()
         while batch := self._waiting("queued")[:PUSH_BATCH]:
             files = {row["file_name"]: self.audio / row["file_name"] for row in batch}
-            self.dataset.add([row for row in batch if files[row["file_name"]].exists()], files)
+            there = self.dataset.add(batch, files)
             with self.lock:
-                for row in batch:
-                    self._move_on(row, "queued", "saved")
+                for row in batch:  # one whose sound was lost on this disk is not there
+                    is_there = row["receipt_sha256"] in there
+                    self._move_on(row, "queued", "saved" if is_there else "unknown")
         self._sync_withdrawals()
+        self.place.keep_reserve()
 
     def _sync_withdrawals(self) -> None:
         rows = self._waiting("withdrawing")
@@ -177,6 +193,7 @@ class Feedback:
         with self.lock:
             for row in rows:
                 self._move_on(row, "withdrawing", "withdrawn" if "file_name" in row else "unknown")
+            self._compact()
 
     def _run(self) -> None:
         wait_s = self.push_every_s
@@ -201,68 +218,67 @@ class Feedback:
         with self.lock:
             return [entry.row for entry in self.entries.values() if entry.state == state]
 
+    def _n_unknown(self) -> int:
+        return sum("file_name" not in row for row in self._waiting("withdrawing"))
+
     def _move_on(self, row: dict, before: str, after: str) -> None:
         """Record what the Hub has done, unless the visitor was faster."""
         if self.entries[row["receipt_sha256"]].state == before:
             self._set_state(row, after)
 
     def _set_state(self, row: dict, state: str) -> None:
-        """Keep of a row what finds it again, and nothing else; "unknown" forgets it altogether."""
+        """Keep of a row what finds it again, and nothing else; "unknown" forgets it altogether.
+
+        Its sound goes first: on a full disk that may be the room which the journal needs.
+        """
         kept = {k: row[k] for k in ("receipt_sha256", "audio_sha256", "file_name") if k in row}
-        self.journal.append({"event": state, "row": kept})
+        event = {"event": state, "row": kept}
+        self.place.delete_sound(row)
+        try:
+            self.journal.append(event)
+        except OSError:
+            self.place.give_up_reserve()
+            self.journal.append(event)
         self.entries[row["receipt_sha256"]] = _Entry(kept, state)
         if state == "unknown":
             del self.entries[row["receipt_sha256"]]
-        if "file_name" in row:
-            (self.audio / row["file_name"]).unlink(missing_ok=True)
 
     def _recover(self) -> None:
-        """Replay the journal, keep of it what is still needed, drop files it does not know."""
-        states = {"shared": "queued"}
+        """Replay the journal, drop files it does not know, keep of it what is still needed."""
         for event in self.journal.read():
-            row = event["row"]
-            state = states.get(event["event"], event["event"])
+            state, row = event.get("event"), event.get("row")
+            state = "queued" if state == "shared" else state
+            needed = ("receipt_sha256", *(("file_name",) if state == "queued" else ()))
+            is_row = isinstance(row, dict) and all(isinstance(row.get(n), str) for n in needed)
+            if state not in _STATES or not is_row:
+                raise JournalError(f"{self.journal.path} holds an event of no known kind.")
             self.entries[row["receipt_sha256"]] = _Entry(row, state)
         self.entries = {k: e for k, e in self.entries.items() if e.state != "unknown"}
-        events = {"queued": "shared"}
-        self.journal.rewrite(
-            {"event": events.get(entry.state, entry.state), "row": entry.row}
-            for entry in self.entries.values()
-        )
         queued = {row["file_name"] for row in self._waiting("queued")}
         for path in self.audio.iterdir():
             if path.name not in queued:
                 path.unlink()
+        self._compact()
+
+    def _compact(self) -> None:
+        """Keep one event for each receipt; where there is no room for that, the journal stays."""
+        events = {"queued": "shared"}
+        with contextlib.suppress(OSError):
+            self.journal.rewrite(
+                {"event": events.get(entry.state, entry.state), "row": entry.row}
+                for entry in self.entries.values()
+            )
 
     def _check_room(self, n_bytes: int) -> None:
         used = sum(path.stat().st_size for path in self.audio.iterdir())
         if used + n_bytes > MAX_QUEUE_BYTES:
             raise FeedbackError("No more recordings can be taken just now: please try tomorrow.")
 
-    def _count(self, visitor: str) -> None:
-        key = hashlib.sha256(self.salt + visitor.encode()).hexdigest()
-        now = time.monotonic()
-        self.shares = {k: t for k, t in self.shares.items() if t[-1] > now - 3600}
-        times = self.shares.setdefault(key, deque())
-        while times and times[0] <= now - 3600:
-            times.popleft()
-        if len(times) >= MAX_AN_HOUR:
+    def _check_count(self, visitor: str) -> None:
+        if len(self.visitors.times(visitor)) >= MAX_AN_HOUR:
             raise FeedbackError(
                 f"{MAX_AN_HOUR} recordings an hour are the most that can be taken: please wait."
             )
-        times.append(now)
-
-
-def from_environment() -> Feedback | None:
-    """Make the queue for `SER_FEEDBACK_REPO`; None unless that and a token are set."""
-    from huggingface_hub import get_token
-
-    repo = os.environ.get("SER_FEEDBACK_REPO")
-    if not repo or not get_token():
-        return None
-    folder = os.environ.get("SER_FEEDBACK_DIR") or Path.home() / ".cache/ser/feedback"
-    push_every_s = float(os.environ.get("SER_FEEDBACK_PUSH_S") or PUSH_EVERY_S)
-    return Feedback(FeedbackDataset(repo), Path(folder).expanduser(), push_every_s)
 
 
 def _flac(prediction: Prediction) -> bytes:

@@ -1,5 +1,6 @@
 """A PyTorch model asked for one window, as it is and stretched."""
 
+import os
 from collections.abc import Sequence
 
 import numpy as np
@@ -7,6 +8,9 @@ import torch
 
 from ser.models.graph import WindowAnswer
 from ser.models.stretch import stretched
+
+# A process that was forked has none of the threads which PyTorch would wait for.
+os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 
 @torch.inference_mode()

@@ -9,12 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ser.sound.audio import CANCELLED, SILENCE_PEAK_DB
-from ser.sound.speech import FLOOR_DB
-
-STEP_S = 0.032
-QUIETEST_DB = -70.0  # dBFS; steps below it are alike
-SAME = 0.5  # correlation of two channels' levels, over which they hear the same
+from ser.sound.audio import SILENCE_PEAK_DB
+from ser.sound.mixing import CANCELLED, alike
+from ser.sound.speech import FLOOR_DB, STEP_S
 
 
 class Voice(NamedTuple):
@@ -71,7 +68,7 @@ class Survey:
         warnings = [f"Silent: channel {', '.join(dead)}; it was left out."] if dead else []
         if len(alive) == 1:
             return [_alone(alive[0], n_channels)], warnings
-        if self._differ(alive):
+        if not alike(np.concatenate(self._levels_db)[:, alive]):
             warnings.append("The channels differ: each was heard by itself.")
             return [_alone(channel, n_channels) for channel in alive], warnings
         loudest = int(np.argmax(power))
@@ -84,16 +81,6 @@ class Survey:
             )
             return [_alone(loudest, n_channels)], warnings
         return [Voice(None, mixed.astype(np.float32))], warnings
-
-    def _differ(self, alive: list[int]) -> bool:
-        """Whether the levels of any two channels go different ways."""
-        levels_db = np.maximum(np.concatenate(self._levels_db)[:, alive], QUIETEST_DB)
-        levels_db = levels_db - levels_db.mean(axis=0)
-        size = np.sqrt(np.mean(levels_db**2, axis=0))
-        if (size == 0).all():  # as constant as can be, all of them
-            return False
-        together = levels_db.T @ levels_db / len(levels_db)
-        return bool((together < SAME * np.outer(size, size) - 1e-9).any())
 
 
 def _alone(channel: int, n_channels: int) -> Voice:

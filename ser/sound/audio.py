@@ -6,6 +6,7 @@ are allowed, whatever the container says.
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import soundfile
@@ -18,6 +19,7 @@ from ser.sound.errors import (
     TooShortError,
     UnreadableAudioError,
 )
+from ser.sound.mixing import Mix, voices
 from ser.sound.resampling import SAMPLE_RATE, Resampler
 from ser.sound.sources import (
     AudioSource,
@@ -31,12 +33,26 @@ from ser.sound.sources import (
 MAX_DURATION_S = 600.0
 MIN_DURATION_S = 0.3  # this or less holds no syllable to judge
 SILENCE_PEAK_DB = -80.0  # dBFS; a quiet voice peaks well above
-CANCELLED = 0.5  # of the power that the loudest channel alone gives the mean; below, it is gone
 
-__all__ = ["SAMPLE_RATE", "AudioError", "AudioSource", "load_audio", "peak_db"]
+__all__ = [
+    "SAMPLE_RATE",
+    "AudioError",
+    "AudioSource",
+    "Sound",
+    "load_audio",
+    "peak_db",
+    "read_audio",
+]
 
 
-def load_audio(source: AudioSource) -> np.ndarray:
+class Sound(NamedTuple):
+    """A waveform (n_samples,) float32 at 16 kHz, and what is to be said about how it was heard."""
+
+    waveform: np.ndarray
+    warnings: list[str]
+
+
+def read_audio(source: AudioSource) -> Sound:
     """Read a sound into the one form the project works on.
 
     Parameters
@@ -47,9 +63,10 @@ def load_audio(source: AudioSource) -> np.ndarray:
 
     Returns
     -------
-    np.ndarray
-        float32 of shape (n_samples,) at 16 kHz: the channels' mean, or the loudest of them where
-        they cancel each other, resampled with soxr's HQ filter, at the level it was recorded with.
+    Sound
+        The channels' mean; the loudest of them where they cancel each other; those with a voice
+        where they hear different things. Resampled with soxr's HQ filter, at the level it was
+        recorded with.
 
     Raises
     ------
@@ -64,51 +81,38 @@ def load_audio(source: AudioSource) -> np.ndarray:
     raise UnreadableAudioError(decoders.DAMAGED)
 
 
+def load_audio(source: AudioSource) -> np.ndarray:
+    """Read a sound as `read_audio` does; the waveform (n_samples,) float32 alone."""
+    return read_audio(source).waveform
+
+
 def peak_db(waveform: np.ndarray) -> float:
     """Peak level in dB relative to full scale; -inf for digital silence."""
     peak = float(np.max(np.abs(waveform), initial=0.0))
     return 20 * np.log10(peak) if peak > 0 else -np.inf
 
 
-def _read(open_stream: Way) -> np.ndarray:
-    """Read the channels' mean; where they cancel, open the stream again for the loudest."""
-    mix = _Mix()
+def _read(open_stream: Way) -> Sound:
+    """Read the mean of the channels; where it cannot stand for them, open the stream again."""
     with open_stream() as stream:
         check_header(stream, MAX_DURATION_S)
+        mix = Mix(stream.rate_hz)
         waveform = _collect(mix.mean(stream.blocks), stream.rate_hz)
-    if (channel := mix.cancelled_channel()) is not None:
-        with open_stream() as stream:
-            blocks = (block[:, channel].copy() for block in stream.blocks)
-            waveform = _collect(blocks, stream.rate_hz)
+    warnings = []
+    if (loudest := mix.cancelled_channel()) is not None:
+        waveform = _channel(open_stream, loudest)
+    elif differing := mix.differing_channels():
+        heard, warnings = voices(differing, lambda channel: _channel(open_stream, channel))
+        waveform = waveform if heard is None else heard
     if peak_db(waveform - waveform.mean()) < SILENCE_PEAK_DB:  # a constant offset is no sound
         raise SilentError("It is silent: please check that the microphone is on, and speak up.")
-    return waveform
+    return Sound(waveform, warnings)
 
 
-class _Mix:
-    """The mean of channels, block by block, and the power of it and of each of them."""
-
-    def __init__(self):
-        self.n_frames, self.sums, self.squares = 0, 0.0, 0.0
-
-    def mean(self, blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-        for block in blocks:
-            mono = block.mean(axis=1, dtype=np.float32)
-            yield mono  # refused where it is not finite, before it is squared
-            if block.shape[1] > 1:
-                both = np.column_stack([mono, block]).astype(np.float64)
-                self.n_frames += len(both)
-                self.sums += both.sum(axis=0)
-                self.squares += np.square(both).sum(axis=0)
-
-    def cancelled_channel(self) -> int | None:
-        """The loudest channel where the others cancel it, as opposite phases do; else None."""
-        if not self.n_frames:
-            return None
-        mean, *channels = self.squares / self.n_frames - np.square(self.sums / self.n_frames)
-        loudest = int(np.argmax(channels))
-        alone = channels[loudest] / len(channels) ** 2  # the mean's power were the others silent
-        return loudest if mean < CANCELLED * alone else None
+def _channel(open_stream: Way, channel: int) -> np.ndarray:
+    with open_stream() as stream:
+        blocks = (block[:, channel].copy() for block in stream.blocks)
+        return _collect(blocks, stream.rate_hz)
 
 
 def _collect(blocks: Iterator[np.ndarray], rate_hz: int) -> np.ndarray:

@@ -6,13 +6,12 @@ from the terminal, and is dead when its time is up or the reader is done.
 
 import io
 import json
-import os
 import shutil
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,10 +19,14 @@ import numpy as np
 import soundfile
 
 from ser.sound.errors import UnreadableAudioError
+from ser.sound.joined import Slice, pieces
 from ser.sound.lengths import length_told, share_there
+from ser.sound.resampling import Resampler
 
 BLOCK_FRAMES = 65_536  # decoded at a time
 UNKNOWN_FRAMES = 2**36  # nothing is that long: more is a way to say that nobody knows
+WRONGLY_DECODED = {("AIFF", "IMA_ADPCM")}  # as noise: Apple's is laid out in another way
+UNSUPPORTED = 3  # libsndfile's number for a format that it does not know
 FFMPEG_TIMEOUT_S = 60.0  # for ten minutes of sound
 DAMAGED = "The file cannot be decoded: it is damaged or not a sound file. Please export it anew."
 
@@ -92,18 +95,54 @@ class _SoundFile(soundfile.SoundFile):
 
 @contextmanager
 def open_directly(file: Path | io.BytesIO) -> Iterator[Stream]:
-    """Open with libsndfile; soundfile.LibsndfileError, also between blocks, where it cannot."""
-    share = share_there(file)
-    with length_told(file) as told, _SoundFile(_named(told)) as sound:
+    """Open with libsndfile; soundfile.LibsndfileError, also between blocks, where it cannot.
+
+    It is given an open file and never a name: it would take the suffix .raw for a statement. Of
+    files that were put end to end all are read, in the form of the first one.
+    """
+    with file.open("rb") if isinstance(file, Path) else nullcontext(file) as opened:
+        first, *others = found = pieces(opened)
+        if not others:
+            with _open_one(first) as stream:
+                yield stream
+            return
+        headers = [_header(piece) for piece in found]
+        rate_hz, n_channels = headers[0].rate_hz, headers[0].n_channels
+        lengths = [(one.n_frames, one.n_promised, one.rate_hz) for one in headers]
+        is_told = all(n_frames is not None for n_frames, *_ in lengths)
+        n_frames = sum(n * rate_hz // rate for n, _, rate in lengths) if is_told else None
+        n_promised = sum(n * rate_hz // rate for _, n, rate in lengths) if is_told else None
+        blocks = (block for piece in found for block in _blocks_as(piece, rate_hz, n_channels))
+        yield Stream(rate_hz, n_channels, n_frames, blocks, n_promised)
+
+
+@contextmanager
+def _open_one(piece: Slice) -> Iterator[Stream]:
+    share = share_there(piece)
+    piece.seek(0)
+    with length_told(piece) as told, _SoundFile(told) as sound:
+        if (sound.format, sound.subtype) in WRONGLY_DECODED:
+            raise soundfile.LibsndfileError(UNSUPPORTED)
         n_frames = sound.frames if sound.frames < UNKNOWN_FRAMES else None
         n_promised = n_frames and round(n_frames / share)
         blocks = _soundfile_blocks(sound)
         yield Stream(sound.samplerate, sound.channels, n_frames, blocks, n_promised)
 
 
-def _named(file):
-    """What is opened; a path in bytes, because soundfile takes every name for UTF-8."""
-    return os.fsencode(file) if isinstance(file, Path) else file
+def _header(piece: Slice) -> Stream:
+    with _open_one(piece) as stream:
+        return stream
+
+
+def _blocks_as(piece: Slice, rate_hz: int, n_channels: int) -> Iterator[np.ndarray]:
+    """Blocks (n, n_channels) of a file, brought to this rate and number of channels."""
+    with _open_one(piece) as stream:
+        resampler = Resampler(stream.rate_hz, rate_hz, n_channels)
+        for block in stream.blocks:
+            if stream.n_channels != n_channels:
+                block = np.repeat(block.mean(axis=1, keepdims=True), n_channels, axis=1)
+            yield resampler.push(block)
+        yield resampler.finish()
 
 
 def _soundfile_blocks(sound: _SoundFile) -> Iterator[np.ndarray]:

@@ -9,7 +9,7 @@ from functools import cache
 
 import numpy as np
 
-from ser.sound.audio import SAMPLE_RATE
+from ser.sound.resampling import SAMPLE_RATE
 
 CUTOFF_HZ = 70.0  # the deepest voices start at 75
 ORDER = 6

@@ -7,23 +7,26 @@ SAMPLE_RATE = 16_000  # Hz; everything behind `ser.sound.audio` speaks it
 
 
 class Resampler:
-    """soxr's HQ filter on one channel, which goes on where the last chunk ended.
+    """soxr's HQ filter, which goes on where the last chunk ended.
 
-    What comes out is the same, bit by bit, however the samples are cut into chunks.
+    What comes out is the same, bit by bit, however the samples are cut into chunks. They are
+    float32 of shape (n,), or (n, n_channels) where `n_channels` is given.
     """
 
-    def __init__(self, rate_hz: int):
+    def __init__(self, rate_hz: int, to_hz: int = SAMPLE_RATE, n_channels: int | None = None):
         self._stream = None
-        if rate_hz != SAMPLE_RATE:
+        self._nothing = np.zeros(0 if n_channels is None else (0, n_channels), np.float32)
+        if rate_hz != to_hz:
             self._stream = soxr.ResampleStream(
-                rate_hz, SAMPLE_RATE, 1, dtype="float32", quality="HQ"
+                rate_hz, to_hz, n_channels or 1, dtype="float32", quality="HQ"
             )
 
     def push(self, samples: np.ndarray) -> np.ndarray:
-        """Take the next float32 samples (n,); give what is ready at 16 kHz, (m,) float32."""
+        """Take the next samples; give what is ready at the other rate."""
         return self._stream.resample_chunk(samples) if self._stream else samples
 
     def finish(self) -> np.ndarray:
-        """Give the last samples, (m,) float32; nothing may be pushed after them."""
-        end = np.zeros(0, np.float32)
-        return self._stream.resample_chunk(end, last=True) if self._stream else end
+        """Give the last samples; nothing may be pushed after them."""
+        if not self._stream:
+            return self._nothing
+        return self._stream.resample_chunk(self._nothing, last=True)

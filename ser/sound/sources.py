@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ser.sound import decoders
+from ser.sound.arrays import EXPECTED, MAX_CHANNELS, checked_array
 from ser.sound.errors import (
     EmptyAudioError,
     NotFiniteError,
@@ -22,7 +23,6 @@ from ser.sound.errors import (
     UnsupportedRateError,
 )
 
-MAX_CHANNELS = 8
 MIN_RATE_HZ, MAX_RATE_HZ = 4_000, 384_000
 HEAD_BYTES = 64  # enough to tell every container apart
 
@@ -38,7 +38,7 @@ def ways_to_read(source: AudioSource, max_s: float) -> Iterator[Way]:
     not there.
     """
     if isinstance(source, tuple):
-        yield _array(*source)
+        yield _array(source)
     elif isinstance(source, bytes | bytearray | memoryview):
         yield from _ways_of_bytes(bytes(source), max_s)
     elif isinstance(source, str | os.PathLike):
@@ -88,16 +88,10 @@ def check_finite(samples: np.ndarray) -> None:
         )
 
 
-def _array(rate_hz: int, samples: np.ndarray) -> Way:
-    samples = np.asarray(samples)
-    if samples.ndim not in (1, 2):
-        raise UnreadableAudioError(
-            f"Samples of shape {samples.shape}: expected (n,) or (n, n_channels)."
-        )
-    if samples.ndim == 1:
-        samples = samples[:, None]
-    if samples.dtype.kind not in "iuf":
-        raise UnreadableAudioError(f"Samples of type {samples.dtype}: expected floats or integers.")
+def _array(sound: tuple) -> Way:
+    if len(sound) != 2:
+        raise UnreadableAudioError(f"A tuple of {len(sound)}: {EXPECTED}.")
+    rate_hz, samples = checked_array(*sound)
 
     def open_array() -> AbstractContextManager[decoders.Stream]:
         starts = range(0, len(samples), decoders.BLOCK_FRAMES)

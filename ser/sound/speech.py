@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ser.sound.audio import SAMPLE_RATE
+from ser.sound.resampling import SAMPLE_RATE
 
 if TYPE_CHECKING:
     import onnxruntime

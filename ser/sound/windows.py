@@ -1,7 +1,7 @@
 """A recording -> windows that a model judges whole, each with the vote that it has.
 
 Version 1 of the front-end, of older checkpoints, covers the recording with windows, as it is.
-Version 2 hears it without what lies below a voice, and only where somebody speaks.
+Version 2 hears it only where somebody speaks, without mains hum and what lies below a voice.
 """
 
 from typing import NamedTuple
@@ -10,6 +10,7 @@ import numpy as np
 
 from ser.sound.audio import SAMPLE_RATE, SILENCE_PEAK_DB, peak_db
 from ser.sound.high_pass import high_pass
+from ser.sound.hum import without_hum
 from ser.sound.segments import Segment, clip_segments, loud_segment
 from ser.sound.speech import STEP
 
@@ -55,7 +56,7 @@ def _hear_all(waveform: np.ndarray) -> Heard:
 
 def _hear_speech(waveform: np.ndarray) -> Heard:
     """Where somebody speaks, else what is loud; votes by seconds of speech."""
-    filtered = high_pass(waveform)
+    filtered = without_hum(high_pass(waveform))
     segments, levels_db = clip_segments(filtered)
     windows = []
     for group in _groups(segments or [loud_segment(levels_db)]):

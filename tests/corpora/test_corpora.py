@@ -18,6 +18,7 @@ from train.corpora import (
     Utterance,
     audio_files,
     duplicate_groups,
+    load_clip,
     load_corpora,
 )
 from train.corpora.cremad import LEFT_OUT
@@ -351,10 +352,121 @@ def test_a_missing_corpus_says_what_to_do(tmp_path):
         load_corpora(["ravdes"], tmp_path)
 
 
-def test_two_clips_of_one_name_are_refused(tmp_path):
-    """An archive that holds its own folder once more is a known fault of mirrors."""
-    for folder in ("tess", "tess/TESS"):
-        touch(tmp_path / folder / "OAF_back_sad.wav")
+def test_two_clips_of_one_name_that_hold_something_else_are_refused(tmp_path):
+    for number, folder in enumerate(("tess", "tess/TESS")):
+        touch(tmp_path / folder / "OAF_back_sad.wav", bytes([number]))
     with pytest.raises(CorpusError, match="Two clips are called OAF_back_sad") as error:
         load_corpora(["tess"], tmp_path)
     assert str(tmp_path / "tess" / "TESS") in str(error.value)
+
+
+# --- what people have on their disks --------------------------------------------------------------
+
+
+def small_ravdess_in(folder: Path) -> list[Path]:
+    """Eight clips of one actor, no two alike."""
+    paths = [folder / f"03-01-{code:02d}-01-01-01-01.wav" for code in range(1, 9)]
+    for path in paths:
+        touch(path, path.name.encode())
+    return paths
+
+
+def test_a_tree_that_holds_everything_twice_is_read_once_and_named(tmp_path, capsys):
+    """As the zip of a well-known mirror unpacks."""
+    clips = small_ravdess_in(tmp_path / "ravdess" / "Actor_01")
+    again = tmp_path / "ravdess" / "audio_speech_actors_01-24"
+    small_ravdess_in(again / "Actor_01")
+    found = load_corpora(["ravdess"], tmp_path)
+    assert [u.path for u in found] == clips
+    said = capsys.readouterr().err
+    assert f"ravdess: 8 clips lie there more than once; the copies in {again / 'Actor_01'}" in said
+    assert said.count("\n") == 1
+
+
+def test_what_lies_behind_links_is_read_once(tmp_path):
+    clips = small_ravdess_in(tmp_path / "elsewhere" / "Actor_01")
+    (tmp_path / "ravdess").mkdir()
+    (tmp_path / "ravdess" / "Actor_01").symlink_to(tmp_path / "elsewhere" / "Actor_01")
+    (tmp_path / "elsewhere" / "Actor_01" / "back").symlink_to(tmp_path / "ravdess")
+    assert len(load_corpora(["ravdess"], tmp_path)) == len(clips)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "ravdess").symlink_to(tmp_path / "elsewhere")
+    assert len(load_corpora(["ravdess"], tmp_path / "data")) == len(clips)
+
+
+@pytest.mark.parametrize("suffix", [".m4a", ".aiff", ".WAV", ".caf"])
+def test_a_corpus_may_have_been_encoded_anew(tmp_path, suffix):
+    touch(tmp_path / "emodb" / f"03a01Fa{suffix}")
+    assert len(load_corpora(["emodb"], tmp_path)) == 1
+
+
+def test_renamed_copies_are_named_with_what_was_expected(tmp_path):
+    for name in ("f10 (2).wav", "f11 (1).wav"):
+        touch(tmp_path / "emodb" / "flat" / name)
+    with pytest.raises(CorpusError) as error:
+        load_corpora(["emodb"], tmp_path)
+    assert "2 sound files lie there, but flat/f10 (2).wav is no name" in str(error.value)
+    assert "called as 03a01Fa is" in str(error.value)
+
+
+def test_what_is_still_packed_is_named(tmp_path):
+    for place in (tmp_path / "tess" / "TESS.zip", tmp_path / "data" / "TESS.zip"):
+        touch(place)
+        with pytest.raises(CorpusError, match="is still packed") as error:
+            load_corpora(["tess"], tmp_path if place.parent.name == "tess" else place.parent)
+        assert str(place) in str(error.value)
+
+
+def test_files_that_are_no_sound_are_named(tmp_path):
+    touch(tmp_path / "savee" / "AudioData" / "DC" / "a01.sph")
+    with pytest.raises(CorpusError, match=r"none of them a sound: AudioData/DC/a01\.sph"):
+        load_corpora(["savee"], tmp_path)
+
+
+def test_a_root_that_is_the_corpus_itself_is_said(tmp_path):
+    small_ravdess_in(tmp_path / "Actor_01")
+    small_ravdess_in(tmp_path / "Actor_02")
+    with pytest.raises(CorpusError) as error:
+        load_corpora(["ravdess"], tmp_path)
+    assert f"16 clips of it lie in {tmp_path}: SER_DATA is to name a folder" in str(error.value)
+
+
+def test_another_name_of_the_folder_is_said(tmp_path):
+    small_ravdess_in(tmp_path / "RAVDESS speech")
+    with pytest.raises(CorpusError, match="rename or link that folder to ravdess") as error:
+        load_corpora(["ravdess"], tmp_path)
+    assert f"8 clips of it lie in {tmp_path / 'RAVDESS speech'}" in str(error.value)
+
+
+def test_pointers_of_git_lfs_are_said_once(tmp_path):
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:%064d\nsize 80000\n"
+    for number, name in enumerate(("1001_DFA_ANG_XX", "1001_DFA_DIS_XX", "1001_DFA_FEA_XX")):
+        touch(tmp_path / "cremad" / "AudioWAV" / f"{name}.wav", pointer % number)
+    with pytest.raises(CorpusError, match="3 cremad clips are not here yet") as error:
+        load_corpora(["cremad"], tmp_path)
+    assert "git lfs pull" in str(error.value) and "ANG_XX.wav" in str(error.value)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_tables_that_a_spreadsheet_saved_anew(tmp_path, delimiter, mark):
+    folder = tmp_path / "cremad"
+    touch(folder / "AudioWAV" / "1001_IEO_FEA_HI.wav")
+    tables = {"VideoDemographics.csv": DEMOGRAPHICS, "processedResults/tabulatedVotes.csv": VOTES}
+    for name, text in tables.items():
+        touch(folder / name, mark + text.replace(",", delimiter).encode())
+    (found,) = load_corpora(["cremad"], tmp_path)
+    assert (found.age, found.sex, found.votes) == (51, "m", (0, 0, 0, 0, 0, 0.75, 0.25, 0))
+
+
+def test_a_table_that_lacks_a_column_is_named(tmp_path):
+    touch(tmp_path / "cremad" / "1001_IEO_FEA_HI.wav")
+    touch(tmp_path / "cremad" / "VideoDemographics.csv", b"ActorID,Age\n1001,51\n")
+    with pytest.raises(CorpusError, match=r"VideoDemographics\.csv has no column 'Sex'"):
+        load_corpora(["cremad"], tmp_path)
+
+
+def test_a_clip_that_cannot_be_read_is_named(tmp_path):
+    touch(tmp_path / "emptied.wav", b"")
+    with pytest.raises(CorpusError, match=r"emptied\.wav cannot be read: The file is empty"):
+        load_clip(tmp_path / "emptied.wav")

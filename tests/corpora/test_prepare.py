@@ -128,3 +128,22 @@ def test_an_archive_with_other_contents(archive, serve):
         prepare.prepare(serve(archive).url, md5(archive))
     with pytest.raises(CorpusError, match="not a zip"):
         prepare.prepare(serve(b"words").url, md5(b"words"), n_clips=9)
+
+
+def test_an_archive_that_lies_there_is_unpacked_and_kept(data_root, archive):
+    (data_root / "ravdess").mkdir(parents=True)
+    (data_root / "ravdess" / prepare.ARCHIVE_NAME).write_bytes(archive)
+    folder = prepare.prepare("http://127.0.0.1:9/nobody", n_clips=5)
+    assert len(list(folder.rglob("*.wav"))) == 5
+    assert (folder / prepare.ARCHIVE_NAME).read_bytes() == archive
+
+
+def test_clips_that_lie_there_twice_are_counted_once(data_root, archive, serve):
+    folder = data_root / "ravdess"
+    for place in (folder, folder / "audio_speech_actors_01-24"):
+        place.mkdir(parents=True)
+        with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+            opened.extract("Actor_01/03-01-01-01-01-01-01.wav", place)
+    server = serve(archive)
+    prepare.prepare(server.url, md5(archive), n_clips=5)  # two files are one clip, of five
+    assert server.requests

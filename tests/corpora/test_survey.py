@@ -38,6 +38,20 @@ def test_the_table_counts_clips_speakers_classes_and_faults(tmp_path, monkeypatc
     assert "savee is not here. Register" in notes
 
 
+def test_what_many_files_have_in_common_is_said_once(tmp_path, monkeypatch, capsys):
+    for number in range(7):
+        for folder in ("wav", "wav/wav"):
+            path = tmp_path / "emodb" / folder / f"03a0{number}Fa.wav"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"words %d, and no sound" % number)
+    monkeypatch.setenv("SER_DATA", str(tmp_path))
+    assert main(["corpora", "emodb"]) == 0
+    notes = [line for line in capsys.readouterr().out.splitlines() if "emodb:" in line]
+    assert len(notes) == 2
+    assert "7 files cannot be read, such as" in notes[0] and "03a00Fa.wav" in notes[0]
+    assert "7 clips lie there more than once" in notes[1]
+
+
 def test_the_table_knows_no_other_corpora(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("SER_DATA", str(tmp_path))
     assert main(["corpora", "savvy"]) == 1

@@ -11,6 +11,7 @@ REPO = "user/voices"
 
 def reopened(queue) -> Feedback:
     """The same disk after a restart."""
+    queue.stop()
     return Feedback(FeedbackDataset(REPO), queue.folder)
 
 

@@ -16,6 +16,7 @@ import soundfile
 from ser.feedback import queue as sharing
 from ser.feedback.dataset import DatasetError, FeedbackDataset
 from ser.feedback.queue import Feedback, FeedbackError
+from ser.feedback.setting import from_environment
 from tests.bounds import SIXTEEN_BITS
 from tests.feedback.feedback_queue import REPO, on_disk, reopened, rows, sounds
 
@@ -77,7 +78,7 @@ def test_bad_labels_and_too_many_are_refused(queue, prediction, monkeypatch):
         queue.share(prediction, "sad", "visit", "visitor")
     queue.share(prediction, "sad", "visit", "another visitor")
     now = time.monotonic
-    monkeypatch.setattr(sharing.time, "monotonic", lambda: now() + 3601)
+    monkeypatch.setattr(time, "monotonic", lambda: now() + 3601)
     queue.share(prediction, "sad", "visit", "visitor")
 
 
@@ -216,8 +217,8 @@ def test_a_torn_line_and_an_orphaned_sound_are_dropped(queue, prediction):
 def test_it_is_off_unless_a_dataset_and_a_token_are_set(hub, monkeypatch, tmp_path):
     monkeypatch.setenv("SER_FEEDBACK_DIR", str(tmp_path / "queue"))
     monkeypatch.delenv("SER_FEEDBACK_REPO", raising=False)
-    assert sharing.from_environment() is None
+    assert from_environment() is None
     monkeypatch.setenv("SER_FEEDBACK_REPO", REPO)
-    assert sharing.from_environment().dataset.repo == REPO
+    assert from_environment().dataset.repo == REPO
     monkeypatch.delenv("HF_TOKEN")
-    assert sharing.from_environment() is None
+    assert from_environment() is None

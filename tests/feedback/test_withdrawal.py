@@ -97,10 +97,12 @@ def test_a_withdrawal_that_is_cut_off_is_finished_later(
     assert not repo.history_contains(row["audio_sha256"])
 
 
-def test_the_same_sound_shared_twice_is_taken_back_once(hub, queue, prediction):
-    kept, taken = (queue.share(prediction, "sad", visit, "visitor") for visit in "ab")
-    queue.sync()
-    queue.withdraw(taken, "visitor")
+@pytest.mark.parametrize("when", ["before the push", "after the push"])
+def test_the_same_sound_shared_by_two_is_taken_back_by_one(hub, queue, prediction, when):
+    kept, taken = (queue.share(prediction, "sad", visit, visit) for visit in "ab")
+    if when == "after the push":
+        queue.sync()
+    queue.withdraw(taken, "b")
     queue.sync()
     (row,) = rows(hub)
     assert queue.state(kept) == "saved"
@@ -132,11 +134,11 @@ def test_an_invented_receipt_changes_nothing(hub, queue, prediction):
     queue.sync()
     assert queue.state("A" * 32) == "unknown"
     assert [commit.id for commit in hub.repo("dataset", REPO).commits("main")] == commits
-    assert reopened(queue).state("A" * 32) == "unknown"
     for n in range(sharing.MAX_AN_HOUR - 1):
         queue.withdraw(f"{n:032}", "visitor")
     with pytest.raises(FeedbackError, match="an hour"):
         queue.withdraw("B" * 32, "visitor")
+    assert reopened(queue).state("A" * 32) == "unknown"
 
 
 def test_nothing_of_a_withdrawn_recording_stays_on_this_disk(hub, queue, prediction, tmp_path):
@@ -155,7 +157,7 @@ def test_a_sound_that_is_lost_does_not_hold_up_the_others(hub, queue, prediction
     on_disk(queue)[0].unlink()
     queue.sync()
     assert len(rows(hub)) == 1
-    assert {queue.state(lost), queue.state(kept)} == {"saved"}
+    assert sorted([queue.state(lost), queue.state(kept)]) == ["saved", "unknown"]
 
 
 def test_a_disk_that_is_full_loses_nothing_that_was_there(queue, prediction, monkeypatch):
@@ -175,7 +177,7 @@ def test_a_disk_that_is_full_loses_nothing_that_was_there(queue, prediction, mon
 
 
 def test_a_float_file_beyond_full_scale_is_not_cut_off(queue, pipeline, speech):
-    loud = pipeline.predict((SAMPLE_RATE, speech * 20_000))
+    loud = pipeline.predict((SAMPLE_RATE, speech * 30))
     queue.share(loud, "sad", "visit", "visitor")
     stored, _ = soundfile.read(on_disk(queue)[0])
     bound = SIXTEEN_BITS + bounds.rounding(3)  # louder, quieter again, divided

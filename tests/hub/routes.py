@@ -99,9 +99,14 @@ def space_settings(hub, request: Request, repo: Repo, name: str) -> Answer:
 def tree(hub, request: Request, repo: Repo, revision: str) -> Answer:
     need(request.query == {"recursive": ["true"], "expand": ["false"]}, "not the whole tree")
     files = sorted(repo.resolve(revision).files.items())
-    return Answer.json(
-        [{"type": "file", "path": path, "size": b.size, "oid": b.oid} for path, b in files]
-    )
+    return Answer.json([_entry(path, blob) for path, blob in files])
+
+
+def _entry(path: str, blob: Blob) -> dict:
+    entry = {"type": "file", "path": path, "size": blob.size, "oid": blob.oid}
+    if blob.sha256:
+        entry["lfs"] = {"oid": blob.sha256, "size": blob.size, "pointerSize": len(blob.data)}
+    return entry
 
 
 @route("GET", f"{API}/refs")

@@ -274,6 +274,19 @@ def test_without_token_and_hub_the_page_starts_says_so_and_takes_no_recordings(h
         assert "receipt" not in text
 
 
+def test_with_a_damaged_journal_the_app_answers_takes_no_recordings_and_says_so(hub, tmp_path):
+    (tmp_path / "feedback").mkdir()
+    (tmp_path / "feedback" / "journal.jsonl").write_text("{\n")
+    with start_app(tmp_path, settings(hub)) as running:
+        text = parts(running)
+        assert sharing.OUT_OF_ORDER in text and "receipt" not in text
+        assert "line 1 is damaged" in running.log.read_text()
+        answer = Client(running.url, verbose=False).predict(
+            handle_file(str(CLIP)), api_name="/predict"
+        )
+        assert answer["label"]
+
+
 def test_killed_right_after_the_receipt_nothing_is_lost_or_doubled(hub, open_page, tmp_path):
     repo = "user/other-voices"
     hub.down()

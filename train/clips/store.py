@@ -12,12 +12,11 @@ from typing import NamedTuple
 import numpy as np
 
 from ser.features import FeatureConfig, extract
-from ser.sound.audio import load_audio
 from ser.sound.windows import hear
 from train.clips import augment
 from train.clips.augment import AugmentConfig
 from train.cores import on_all_cores
-from train.corpora import Utterance, content_hash
+from train.corpora import Utterance, content_hash, load_clip
 from train.corpora.noise import noise_files
 from train.places import cache_root
 
@@ -178,7 +177,7 @@ def _compute(
 
 def _clip_features(job: tuple) -> list[Kept]:
     utterance, features, augmentation, seed = job
-    waveform = load_audio(utterance.path)
+    waveform = load_clip(utterance.path)
     if augmentation is None:
         return [Kept.of(extract(main_window(waveform, features), features))]
     clip_number = zlib.crc32(utterance.stem.encode())

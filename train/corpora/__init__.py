@@ -4,13 +4,16 @@ The file names are the official ones. Any audio extension is read, so that a dow
 smaller re-encoding of it are the same corpus.
 """
 
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from train.corpora.content import content_hash, data_sha256, duplicate_groups
+from train.corpora.content import data_sha256, duplicate_groups
 from train.corpora.cremad import CREMAD
 from train.corpora.emodb import EMODB
 from train.corpora.emovo import EMOVO
+from train.corpora.found import check_not_pointers, doubles_note, why_none
+from train.corpora.hashes import content_hash
 from train.corpora.iemocap import IEMOCAP
 from train.corpora.ravdess import RAVDESS, RAVDESS_SONG, RavdessName
 from train.corpora.savee import SAVEE
@@ -22,6 +25,7 @@ from train.corpora.utterance import (
     CorpusError,
     Utterance,
     audio_files,
+    load_clip,
 )
 from train.corpora.visitors import FEEDBACK
 from train.places import data_root
@@ -38,6 +42,7 @@ __all__ = [
     "content_hash",
     "data_sha256",
     "duplicate_groups",
+    "load_clip",
     "load_corpora",
     "named",
 ]
@@ -68,6 +73,8 @@ def named(name: str) -> Corpus:
 def load_corpora(names: Iterable[str], root: Path | None = None) -> list[Utterance]:
     """All utterances of the named corpora, sorted by name, so that order never depends on a disk.
 
+    What lies there twice, as in an archive that holds its own folder once more, is read once.
+
     Raises CorpusError for an unknown corpus, for one that is not on this machine, and for two
     clips of one name: caches and results know a clip by its name alone.
     """
@@ -75,12 +82,15 @@ def load_corpora(names: Iterable[str], root: Path | None = None) -> list[Utteran
     utterances = []
     for name in dict.fromkeys(names):
         corpus = named(name)
-        found = corpus(root)
+        found, doubles = corpus.read(root)
         if not found:
             raise CorpusError(
-                f"No {name} clips in {corpus.folder(root)}. {corpus.where_from(root)} SER_DATA "
-                "says where corpora lie."
+                f"No {name} clips in {corpus.folder(root)}. {why_none(corpus, root)} SER_DATA says "
+                "where corpora lie."
             )
+        check_not_pointers(corpus, found)
+        if doubles:
+            print(doubles_note(corpus, doubles), file=sys.stderr)
         utterances += sorted(found, key=lambda utterance: utterance.stem)
     _check_names(utterances)
     return utterances

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ser.labels import LABELS
-from train.corpora.utterance import Corpus, Utterance, audio_files
+from train.corpora.utterance import Corpus, CorpusError, Utterance, audio_files
 
 NAME = re.compile(r"(10\d\d)_[A-Z]{3}_(ANG|DIS|FEA|HAP|NEU|SAD)_(LO|MD|HI|XX)")
 EMOTIONS = {
@@ -71,7 +71,7 @@ def listener_votes(folder: Path) -> dict[str, tuple[float, ...]]:
     columns `audio_votes_A` to `audio_votes_S`; empty where there is neither.
     """
     official = folder / "processedResults" / "tabulatedVotes.csv"
-    rows = _rows(official) or _rows(folder / "manifest.csv")
+    rows = _rows(official, "", "fileName", *BALLOT) or _rows(folder / "manifest.csv", "file")
     votes = {}
     for row in rows:
         if "fileName" not in row:
@@ -91,14 +91,26 @@ def _shares(counts: dict[str, int]) -> tuple[float, ...]:
 
 def _actors(path: Path) -> dict[str, tuple[int, str]]:
     """Actor -> (age in years, sex)."""
-    return {row["ActorID"]: (int(row["Age"]), SEXES[row["Sex"]]) for row in _rows(path)}
+    return {
+        row["ActorID"]: (int(row["Age"]), SEXES[row["Sex"]])
+        for row in _rows(path, "ActorID", "Age", "Sex")
+    }
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
+def _rows(path: Path, *columns: str) -> list[dict[str, str]]:
+    """Rows of a table, also of one that a spreadsheet has saved anew: with a byte-order mark, or ;.
+
+    CorpusError where it lacks a column.
+    """
     if not path.exists():
         return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        head = file.readline()
+        file.seek(0)
+        rows = csv.DictReader(file, delimiter=max(",;\t", key=head.count))
+        if missing := [name for name in columns if name not in (rows.fieldnames or ())]:
+            raise CorpusError(f"{path} has no column {missing[0]!r}: please fetch it anew.")
+        return list(rows)
 
 
 CREMAD = Corpus(
@@ -110,5 +122,6 @@ CREMAD = Corpus(
     citation="Cao et al., IEEE Transactions on Affective Computing 5(4), 2014",
     how_to_get="Clone https://github.com/CheyneyComputerScience/CREMA-D with git-lfs to {folder}; "
     "AudioWAV, VideoDemographics.csv and processedResults/tabulatedVotes.csv are read.",
+    example="1001_DFA_ANG_XX",
     left_out=LEFT_OUT,
 )

@@ -51,4 +51,5 @@ EMODB = Corpus(
     license="free download, citation asked",
     citation="Burkhardt et al., Interspeech 2005",
     how_to_get="Download it from http://emodb.bilderbar.info and unpack it into {folder}.",
+    example="03a01Fa",
 )

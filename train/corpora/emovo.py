@@ -40,4 +40,5 @@ EMOVO = Corpus(
     how_to_get="Download it from http://voice.fub.it/activities/corpora/emovo/ into {folder}; its "
     "stereo comes from two microphones apart, of which the louder is heard where their mean "
     "cancels. The figures here are from the louder of every file.",
+    example="dis-f1-b1",
 )

@@ -61,4 +61,5 @@ IEMOCAP = Corpus(
     citation="Busso et al., Language Resources and Evaluation 42(4), 2008",
     how_to_get="Ask for it at https://sail.usc.edu/iemocap/ and put IEMOCAP_full_release into "
     "{folder}.",
+    example="Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000",
 )

@@ -37,12 +37,14 @@ def prepare(url: str | None = None, md5: str = MD5, n_clips: int = N_CLIPS) -> P
     if n_found >= n_clips:
         print(f"RAVDESS is at hand: {n_found} clips in {folder}.", file=sys.stderr)
         return folder
-    archive = _download(url or URL, md5, root)
+    at_hand = folder / ARCHIVE_NAME
+    archive = at_hand if at_hand.exists() else _download(url or URL, md5, root)
     _unpack(archive, folder)
     n_found = len(CORPORA["ravdess"](root))
     if n_found != n_clips:
         raise CorpusError(f"{folder} holds {n_found} clips after unpacking; expected {n_clips}.")
-    archive.unlink()
+    if archive != at_hand:
+        archive.unlink()
     print(f"{n_found} clips in {folder}.", file=sys.stderr)
     return folder
 

@@ -76,6 +76,7 @@ RAVDESS = Corpus(
     license=LICENSE,
     citation=CITATION,
     how_to_get="Run `python -m train prepare`.",
+    example="03-01-05-02-01-01-12",
 )
 RAVDESS_SONG = Corpus(
     name="ravdess-song",
@@ -86,4 +87,5 @@ RAVDESS_SONG = Corpus(
     citation=CITATION,
     how_to_get="Unpack Audio_Song_Actors_01-24.zip of https://zenodo.org/records/1188976 into "
     "{folder}.",
+    example="03-02-05-02-01-01-12",
 )

@@ -41,4 +41,5 @@ SAVEE = Corpus(
     license="free for research, on registration",
     citation="Haq & Jackson, AVSP 2009",
     how_to_get="Register at http://kahlan.eps.surrey.ac.uk/savee/ and put AudioData into {folder}.",
+    example="DC/a01",
 )

@@ -17,9 +17,11 @@ from train.corpora import (
     duplicate_groups,
     named,
 )
+from train.corpora.found import doubles_note, why_none
 from train.corpora.noise import NOISE
 
 SECONDS_PER_HOUR = 3600
+MOST_ALIKE = 5  # files with the same fault that are named one by one
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Survey:
     durations_s: tuple[float | None, ...]
     errors: tuple[str | None, ...]
     duplicates: tuple[tuple[str, ...], ...]
+    doubles: tuple[Utterance, ...]
 
     @property
     def hours(self) -> float:
@@ -50,7 +53,8 @@ def survey(names: Iterable[str], root: Path) -> tuple[list[Survey], list[Corpus]
     Raises CorpusError for an unknown name.
     """
     corpora = [named(name) for name in dict.fromkeys(names)] or list(CORPORA.values())
-    found = {corpus.name: sorted(corpus(root), key=lambda u: u.stem) for corpus in corpora}
+    read = {corpus.name: corpus.read(root) for corpus in corpora}
+    found = {name: sorted(one.utterances, key=lambda u: u.stem) for name, one in read.items()}
     paths = [u.path for utterances in found.values() for u in utterances]
     heard = iter(on_all_cores(_listen, paths, "clips"))
     surveys = []
@@ -58,7 +62,8 @@ def survey(names: Iterable[str], root: Path) -> tuple[list[Survey], list[Corpus]
         if utterances := found[corpus.name]:
             durations_s, errors = zip(*(next(heard) for _ in utterances), strict=True)
             groups = tuple(map(tuple, duplicate_groups(utterances)))
-            surveys.append(Survey(corpus, tuple(utterances), durations_s, errors, groups))
+            doubles = tuple(read[corpus.name].doubles)
+            surveys.append(Survey(corpus, tuple(utterances), durations_s, errors, groups, doubles))
     return surveys, [corpus for corpus in corpora if not found[corpus.name]]
 
 
@@ -79,7 +84,7 @@ def report(names: Sequence[str], root: Path) -> str:
     surveys, missing = survey(names, root)
     notes = [note for one in surveys for note in _notes(one)]
     notes += _across(surveys)
-    notes += [f"{corpus.name} is not here. {corpus.where_from(root)}" for corpus in missing]
+    notes += [f"{corpus.name} is not here. {why_none(corpus, root)}" for corpus in missing]
     if not names:
         notes.append(_backgrounds(root / NOISE))
     return "\n".join([*(_table(surveys) if surveys else []), *notes])
@@ -133,7 +138,9 @@ def _speakers(utterances: Sequence[Utterance]) -> str:
 
 def _notes(found: Survey) -> list[str]:
     name = found.corpus.name
-    notes = [f"{name}: {path} cannot be read. {error}" for path, error in found.unreadable]
+    notes = _unreadable(found)
+    if found.doubles:
+        notes.append(doubles_note(found.corpus, found.doubles))
     notes += [f"{name}: identical files {' = '.join(group)}." for group in found.duplicates]
     if found.corpus.left_out:
         reasons = defaultdict(list)
@@ -143,6 +150,23 @@ def _notes(found: Survey) -> list[str]:
         notes.append(f"{name} is read without {without}.")
     if found.corpus.no_derivatives:
         notes.append(f"{name} is {found.corpus.license}: not for weights that are handed on.")
+    return notes
+
+
+def _unreadable(found: Survey) -> list[str]:
+    """One line each, but for what many files have in common."""
+    paths_of = defaultdict(list)
+    for path, error in found.unreadable:
+        paths_of[error].append(path)
+    name = found.corpus.name
+    notes = []
+    for error, paths in paths_of.items():
+        if len(paths) > MOST_ALIKE:
+            notes.append(
+                f"{name}: {len(paths):,} files cannot be read, such as {paths[0]}. {error}"
+            )
+        else:
+            notes += [f"{name}: {path} cannot be read. {error}" for path in paths]
     return notes
 
 

@@ -40,5 +40,6 @@ TESS = Corpus(
     license="CC BY-NC-ND 4.0",
     citation="Pichora-Fuller & Dupuis, 2020, doi:10.5683/SP2/E8H2MF",
     how_to_get="Download it from https://doi.org/10.5683/SP2/E8H2MF into {folder}.",
+    example="OAF_back_angry",
     no_derivatives=True,
 )

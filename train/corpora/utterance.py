@@ -1,11 +1,22 @@
 """What a corpus is made of: one clip, and one record about the whole."""
 
+import os
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
-AUDIO_SUFFIXES = {".wav", ".flac", ".opus", ".ogg", ".mp3"}
+import numpy as np
+
+from ser.sound.audio import AudioError, load_audio
+from train.corpora.hashes import sound_hash
+
+AUDIO_SUFFIXES = {
+    *(".wav", ".flac", ".opus", ".ogg", ".oga", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".caf"),
+    *(".m4a", ".aac", ".webm", ".wma"),
+}
 # What some corpora express and the eight labels have no word for: classes of their own in
 # training, where a wrong label would teach an error; never an answer.
 AUXILIARY = ("boredom", "excited", "frustrated")
@@ -68,6 +79,8 @@ class Corpus:
         The corpus's folder -> its utterances, in any order; none where the folder is missing.
     how_to_get
         Sentences; `{folder}` in them becomes the corpus's folder.
+    example
+        An official file name.
     left_out
         Official clips that `parse` leaves out, by stem, and why.
     no_derivatives
@@ -81,6 +94,7 @@ class Corpus:
     license: str
     citation: str
     how_to_get: str
+    example: str
     left_out: Mapping[str, str] = field(default_factory=dict)
     no_derivatives: bool = False
 
@@ -92,14 +106,53 @@ class Corpus:
         """How to get it, in words."""
         return self.how_to_get.format(folder=self.folder(root))
 
+    def read(self, root: Path) -> "Found":
+        """Find all its utterances under a data root, and those that lie there once more."""
+        by_stem = defaultdict(list)
+        for utterance in self.parse(self.folder(root)):
+            by_stem[utterance.stem].append(utterance)
+        utterances, doubles = [], []
+        for same in by_stem.values():
+            first, *others = sorted(same, key=lambda u: (len(u.path.parts), u.path))
+            utterances.append(first)
+            for other in others:
+                is_double = sound_hash(other.path) == sound_hash(first.path)
+                (doubles if is_double else utterances).append(other)
+        return Found(utterances, doubles)
+
     def __call__(self, root: Path) -> list[Utterance]:
-        """Find all its utterances under a data root."""
-        return list(self.parse(self.folder(root)))
+        """Find all its utterances under a data root, each once."""
+        return self.read(root).utterances
+
+
+class Found(NamedTuple):
+    """Clips of a corpus; `doubles` are in files that hold the same as another of the same name.
+
+    Two of one name that hold something else are both in `utterances`.
+    """
+
+    utterances: list[Utterance]
+    doubles: list[Utterance]
+
+
+def load_clip(path: Path) -> np.ndarray:
+    """The waveform of a clip; CorpusError, which names the file, where there is none."""
+    try:
+        return load_audio(path)
+    except AudioError as error:
+        raise CorpusError(f"{path} cannot be read: {error}") from error
 
 
 def audio_files(folder: Path) -> list[Path]:
-    """Every sound file below a folder; none where the folder is missing."""
-    return [path for path in folder.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES]
+    """Every sound file below a folder, also behind links; none where the folder is missing."""
+    found, seen = [], set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        if (real := os.path.realpath(place)) in seen:  # a link that leads back
+            folders.clear()
+            continue
+        seen.add(real)
+        found += [Path(place, name) for name in names]
+    return [path for path in found if path.suffix.lower() in AUDIO_SUFFIXES]
 
 
 def named_files(folder: Path, form: re.Pattern) -> Iterator[tuple[Path, re.Match]]:

@@ -4,10 +4,9 @@ They lie in `feedback/` under the data root: `train/` as in the dataset on the H
 `reviews.jsonl`, a line a decision, which stays on this machine (`train.corpora.feedback`).
 """
 
-import json
 from pathlib import Path
 
-from ser.feedback.dataset import FOLDER, METADATA
+from ser.feedback.dataset import FOLDER, METADATA, rows_of
 from ser.feedback.journal import Journal
 from train.corpora.utterance import Corpus, Utterance
 
@@ -38,7 +37,7 @@ def parse(folder: Path) -> list[Utterance]:
 def rows(folder: Path) -> list[dict]:
     """What the dataset says of each recording."""
     path = folder / METADATA
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return rows_of(path.read_bytes()) if path.exists() else []
 
 
 def reviews(folder: Path) -> list[dict]:
@@ -55,4 +54,5 @@ FEEDBACK = Corpus(
     license="by consent, for training; private",
     citation="visitors of the page",
     how_to_get="Run `python -m train fetch-feedback` and `python -m train review-feedback`.",
+    example="train/NAME",
 )
