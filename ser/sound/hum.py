@@ -1,12 +1,14 @@
 """Mains hum in a clip, found by its steady harmonics and taken out."""
 
 import numpy as np
+import soxr
 
 from ser.sound.resampling import SAMPLE_RATE
 
 MAINS_HZ = (50.0, 60.0)
 HIGHEST_HZ = 1500.0  # of a harmonic that is looked for
-N_FFT, HOP = 8192, 2048  # half a second: 2 Hz a bin
+SPARSE_HZ = 4000  # tells all of lines up to 1500 Hz
+N_FFT, HOP = 2048, 512  # of those samples, half a second: 2 Hz a bin
 QUIET = 0.2  # quantile of a bin's power over time: what is there while nobody speaks
 OVER_DB = 14.0  # of a line over the bins around it
 UNDER_DB = 50.0  # of the whole sound's level; what is weaker disturbs nobody
@@ -25,7 +27,10 @@ def without_hum(waveform: np.ndarray) -> np.ndarray:
     The two networks have multiples in common, so the one with more lines is meant. Lines that are
     all multiples of one number may be a voice that holds its pitch.
     """
-    found = {mains_hz: hum_lines(waveform, mains_hz) for mains_hz in MAINS_HZ}
+    power = quiet_power(waveform)
+    if power is None:
+        return waveform
+    found = {mains_hz: hum_lines(power, mains_hz) for mains_hz in MAINS_HZ}
     mains_hz = max(found, key=lambda hz: len(found[hz]))
     lines = found[mains_hz][:MOST_LINES]
     if len(lines) < LEAST_LINES or lines[0] > LOWEST_LINE or np.gcd.reduce(lines) > 1:
@@ -33,21 +38,31 @@ def without_hum(waveform: np.ndarray) -> np.ndarray:
     return _subtracted(waveform, _exact_hz(waveform, mains_hz, lines), lines)
 
 
-def hum_lines(waveform: np.ndarray, mains_hz: float) -> np.ndarray:
-    """Which multiples of a mains frequency stand out while nobody speaks, (n_lines,) int."""
-    if len(waveform) < N_FFT + 4 * HOP:
-        return np.zeros(0, int)
+def quiet_power(waveform: np.ndarray) -> np.ndarray | None:
+    """Power of each bin while nobody speaks, (N_FFT // 2 + 1,), 1 being that of the whole sound.
+
+    None for a sound too short to tell, and for silence.
+    """
+    sparse = soxr.resample(waveform, SAMPLE_RATE, SPARSE_HZ, "LQ")
+    total = np.mean(np.square(waveform, dtype=np.float64))
+    if len(sparse) < N_FFT + 4 * HOP or total == 0:
+        return None
     window = np.hanning(N_FFT).astype(np.float32)
-    hop = max(HOP, (len(waveform) - N_FFT) // MOST_FRAMES)
-    frames = np.lib.stride_tricks.sliding_window_view(waveform, N_FFT)[::hop]
-    power = np.quantile(np.abs(np.fft.rfft(frames * window)) ** 2, QUIET, axis=0)
-    level = np.mean(np.square(waveform, dtype=np.float64)) * np.sum(window**2) * N_FFT / 4
+    hop = max(HOP, (len(sparse) - N_FFT) // MOST_FRAMES)
+    frames = np.lib.stride_tricks.sliding_window_view(sparse, N_FFT)[::hop]
+    power = np.square(np.abs(np.fft.rfft(frames * window)))
+    rank = int(QUIET * (len(power) - 1))
+    return np.partition(power, rank, axis=0)[rank] / (total * np.sum(window**2) * N_FFT / 4)
+
+
+def hum_lines(power: np.ndarray, mains_hz: float) -> np.ndarray:
+    """Which multiples of a mains frequency stand out in `quiet_power`, (n_lines,) int."""
     numbers = np.arange(1, int(HIGHEST_HZ / mains_hz) + 1)
-    bins = np.round(numbers * mains_hz * N_FFT / SAMPLE_RATE).astype(int)
+    bins = np.round(numbers * mains_hz * N_FFT / SPARSE_HZ).astype(int)
     on = np.max([power[bins + k] for k in (-1, 0, 1)], axis=0)
     around = [power[bins + k] for k in range(-10, 11) if abs(k) >= 5]
-    beside = np.median(around, axis=0) + 1e-12
-    is_line = (on > beside * 10 ** (OVER_DB / 10)) & (on > level * 10 ** (-UNDER_DB / 10))
+    beside = np.median(around, axis=0)
+    is_line = (on > beside * 10 ** (OVER_DB / 10)) & (on > 10 ** (-UNDER_DB / 10))
     return numbers[is_line]
 
 
