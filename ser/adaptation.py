@@ -8,6 +8,7 @@ for, clips that are all angry do not make anger the new normal.
 
 import json
 import os
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 
 FORMAT = "speech emotion adaptation, 1"
 DIGITS = 6
+NOTHING = "Nothing was heard to adapt to: no clip holds speech."
 
 
 class AdaptationError(ValueError):
@@ -42,10 +44,15 @@ class Adaptation:
         Raises AdaptationError where there is none.
         """
         if not len(residuals):
-            raise AdaptationError("Nothing was heard to adapt to: no clip holds speech.")
-        weight = len(residuals) / (len(residuals) + k)
-        shift = weight * np.mean(residuals, axis=0, dtype=np.float64)
-        return cls(len(residuals), weight, revision, shift.astype(np.float32))
+            raise AdaptationError(NOTHING)
+        mean = np.mean(residuals, axis=0, dtype=np.float64)
+        return cls.of_mean(mean, len(residuals), k, revision)
+
+    @classmethod
+    def of_mean(cls, mean: np.ndarray, n_clips: int, k: float, revision: str) -> "Adaptation":
+        """From the mean residual (n_statistics,) of `n_clips` clips; see `learn`."""
+        weight = n_clips / (n_clips + k)
+        return cls(n_clips, weight, revision, (weight * mean).astype(np.float32))
 
     def told(self) -> dict:
         """What an answer says of it."""
@@ -83,3 +90,26 @@ class Adaptation:
             return cls(n_clips, weight, str(saved["model"]), shift)
         except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
             raise AdaptationError(f"{path} holds no adaptation: {error}") from error
+
+
+class Setting:
+    """Residuals of many clips, as they come from any thread; only their sum is kept."""
+
+    def __init__(self) -> None:
+        self.n_clips = 0
+        self._sum: np.ndarray | float = 0.0
+        self._lock = threading.Lock()
+
+    def hear(self, residual: np.ndarray | None) -> None:
+        """Take that of one clip; None, from a clip without speech, says nothing."""
+        if residual is None:
+            return
+        with self._lock:
+            self._sum = self._sum + residual.astype(np.float64)
+            self.n_clips += 1
+
+    def learnt(self, k: float, revision: str) -> Adaptation:
+        """As `Adaptation.learn` from all of them; AdaptationError where there is none."""
+        if not self.n_clips:
+            raise AdaptationError(NOTHING)
+        return Adaptation.of_mean(self._sum / self.n_clips, self.n_clips, k, revision)

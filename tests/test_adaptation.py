@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from ser.adaptation import Adaptation, AdaptationError
+from ser.adaptation import Adaptation, AdaptationError, Setting
 from ser.checkpoints import checkpoint
 from ser.checkpoints.checkpoint import CheckpointConfig
 from ser.features import FeatureConfig
 from ser.pipeline import EmotionPipeline
 from ser.sound.audio import SAMPLE_RATE, AudioError
-from tests.bounds import EIGHT_BITS
+from tests.bounds import EIGHT_BITS, FLOAT32
 from train.__main__ import main
 
 ARGS = {"size": 32, "n_heads": 2, "layers": [1], "n_corpora": 2}
@@ -117,6 +117,20 @@ def test_nothing_heard_teaches_nothing(pipeline, noise):
             pipeline.adapted(heard)
     with pytest.raises(AudioError):
         pipeline.adapted([(SAMPLE_RATE, np.zeros(SAMPLE_RATE))])
+
+
+def test_a_setting_learns_what_all_its_clips_together_teach(pipeline, clips):
+    k, revision = pipeline.checkpoint.config.adaptation_clips, pipeline.checkpoint.revision
+    residuals = [pipeline.predict(clip).residual for clip in clips]
+    setting = Setting()
+    with pytest.raises(AdaptationError, match="Nothing was heard"):
+        setting.learnt(k, revision)
+    for residual in [*residuals, None]:  # None: nobody spoke
+        setting.hear(residual)
+    learnt, together = setting.learnt(k, revision), Adaptation.learn(residuals, k, revision)
+    assert setting.n_clips == learnt.n_clips == len(residuals)
+    assert learnt.weight == together.weight
+    np.testing.assert_allclose(learnt.shift, together.shift, rtol=FLOAT32)
 
 
 def test_a_model_that_cannot_be_adapted_says_so(clips):
