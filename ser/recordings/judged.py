@@ -34,7 +34,7 @@ def judge(
     lacking = max(0, int(SHORTEST_S * SAMPLE_RATE) - len(samples))
     prediction = pipeline.judge(np.pad(samples, (0, lacking)))
     if setting is not None:
-        setting.hear(prediction.residual)
+        setting.hear(prediction.residual, prediction.probabilities)
     if emotions is not None:
         prediction = prediction.restricted(emotions)
     probabilities = None if prediction.reason else prediction.probabilities
