@@ -121,7 +121,7 @@ def clip(offered: Sequence[Model], shared: Feedback | None) -> gr.UploadButton:
         try:
             heard = heard or Voice()
             plain = judge(path, number, emotions)
-            is_adapted_now = adapts and number == 0 and bool(heard.residuals)
+            is_adapted_now = adapts and number == 0 and bool(heard.clips)
             prediction = judge(path, number, emotions, heard) if is_adapted_now else plain
             with in_a_sentence():
                 # A machine's voice is nothing to share; what is no voice has no expression.

@@ -6,11 +6,14 @@ import gradio as gr
 import numpy as np
 
 from page.models import Model
-from ser.adaptation import Adaptation
+from ser.adaptation import Setting
+from ser.labels import LABELS
 from ser.pipeline import EmotionPipeline
 from ser.prediction import Prediction
 
 N_KEPT = 20  # clips; more say little more
+CALM = [LABELS.index(name) for name in ("neutral", "calm")]
+MOSTLY = 0.5  # of the clips: the visitor did as the page says, and spoke calmly
 TEXT = (
     "Adapt to my voice: what was judged before in this tab shifts the model to the speaker and the "
     "room. Say three calm sentences first. It is forgotten with the tab."
@@ -19,24 +22,27 @@ TEXT = (
 
 @dataclass(frozen=True)
 class Voice:
-    """What each clip of a tab left over, by its path; no sound is kept."""
+    """What each clip of a tab left over, and its answer, by its path; no sound is kept."""
 
-    residuals: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
+    clips: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict, repr=False)
 
     def heard(self, path: str, prediction: Prediction) -> "Voice":
         """The same with one clip more, where it says anything of the setting."""
         if prediction.residual is None:
             return self
-        kept = {**self.residuals, path: prediction.residual}
-        return replace(self, residuals=dict(list(kept.items())[-N_KEPT:]))
+        kept = {**self.clips, path: (prediction.residual, prediction.probabilities)}
+        return replace(self, clips=dict(list(kept.items())[-N_KEPT:]))
 
     def adapted(self, pipeline: EmotionPipeline) -> EmotionPipeline:
         """The pipeline shifted to what was heard; as it is where nothing was."""
         k = pipeline.checkpoint.config.adaptation_clips
-        if not k or not self.residuals:
+        if not k or not self.clips:
             return pipeline
-        values = list(self.residuals.values())
-        return pipeline.adapted(Adaptation.learn(values, k, pipeline.checkpoint.revision))
+        answers = np.array([answer for _, answer in self.clips.values()])
+        setting = Setting(is_calm=np.isin(answers.argmax(axis=1), CALM).mean() > MOSTLY)
+        for residual, answer in self.clips.values():
+            setting.hear(residual, answer)
+        return pipeline.adapted(setting.learnt(k, pipeline.checkpoint.revision))
 
 
 def voice_panel(model: Model) -> tuple[gr.State, gr.Checkbox]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ser.adaptation import Adaptation, AdaptationError
+from ser.adaptation import Adaptation, AdaptationError, Setting
 from ser.checkpoints import checkpoint
 from ser.checkpoints.checkpoint import Checkpoint, CheckpointError, softmax
 from ser.features import FeatureConfig, extract, frame_times_s, speech_span
@@ -51,12 +51,13 @@ class EmotionPipeline:
         return pipeline
 
     def adapted(
-        self, heard: "Iterable[AudioSource | Prediction] | Adaptation"
+        self, heard: "Iterable[AudioSource | Prediction] | Adaptation", is_calm: bool = False
     ) -> "EmotionPipeline":
         """The same model in one setting: a room, a microphone, a voice.
 
         `heard` are recordings of it, or what `predict` said of them, or what was learnt before.
-        Those without speech say nothing of it. Raises AudioError for a recording that cannot be
+        Those without speech say nothing of it. Where all sound alike to the model they are believed
+        less, unless they are known to be calm. Raises AudioError for a recording that cannot be
         judged, AdaptationError where nothing is learnt or the model cannot be adapted.
         """
         k = self.checkpoint.config.adaptation_clips
@@ -70,10 +71,11 @@ class EmotionPipeline:
                 )
             return EmotionPipeline(self.checkpoint, heard)
         plain = EmotionPipeline(self.checkpoint)
-        answers = [one if isinstance(one, Prediction) else plain.predict(one) for one in heard]
-        residuals = [one.residual for one in answers if one.residual is not None]
-        learnt = Adaptation.learn(residuals, k, self.checkpoint.revision)
-        return EmotionPipeline(self.checkpoint, learnt)
+        setting = Setting(is_calm)
+        for one in heard:
+            answer = one if isinstance(one, Prediction) else plain.predict(one)
+            setting.hear(answer.residual, answer.probabilities)
+        return EmotionPipeline(self.checkpoint, setting.learnt(k, self.checkpoint.revision))
 
     def predict(self, audio: AudioSource) -> Prediction:
         """Judge a path, the bytes of a file, or `(rate_hz, samples)`.

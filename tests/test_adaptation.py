@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from ser.adaptation import Adaptation, AdaptationError
+from ser.adaptation import LEAST, Adaptation, AdaptationError, Setting
 from ser.checkpoints import checkpoint
 from ser.checkpoints.checkpoint import CheckpointConfig
 from ser.features import FeatureConfig
@@ -54,7 +54,7 @@ def clips(speech):
 
 
 def test_what_clips_have_in_common_is_taken_out_as_far_as_their_number_allows(pipeline, clips):
-    adapted = pipeline.adapted(clips)
+    adapted = pipeline.adapted(clips, is_calm=True)
     residuals = [pipeline.predict(clip).residual for clip in clips]
     assert adapted.adaptation.weight == pytest.approx(3 / (3 + K))
     np.testing.assert_allclose(
@@ -64,8 +64,30 @@ def test_what_clips_have_in_common_is_taken_out_as_far_as_their_number_allows(pi
     assert np.abs(after.probabilities - before.probabilities).max() > 0
     assert before.adaptation is None and before.to_dict()["adaptation"] is None
     assert after.to_dict()["adaptation"]["clips"] == 3
-    again = pipeline.adapted([pipeline.predict(clip) for clip in clips])  # from answers, too
+    again = pipeline.adapted([pipeline.predict(clip) for clip in clips], is_calm=True)
     np.testing.assert_array_equal(again.adaptation.shift, adapted.adaptation.shift)
+
+
+def learnt(answers: list[np.ndarray], is_calm: bool = False) -> Adaptation:
+    """From clips that leave the same residual and get these answers."""
+    setting = Setting(is_calm)
+    for answer in answers:
+        setting.hear(np.ones(4), answer)
+    return setting.learnt(1.0, "a revision")
+
+
+def test_clips_that_are_answered_alike_are_believed_less():
+    certain = np.eye(8)
+    mixed, angry = list(certain), [certain[4]] * 8
+    assert learnt(mixed).weight == pytest.approx(8 / 9) and not learnt(mixed).is_one_sided
+    assert learnt(angry).weight == pytest.approx(LEAST) and learnt(angry).is_one_sided
+    assert learnt(angry).told()["one_sided"] is True
+    np.testing.assert_allclose(learnt(angry).shift, LEAST * np.ones(4), rtol=1e-6)
+    assert learnt(angry, is_calm=True).weight == pytest.approx(8 / 9)
+    # One in four differs: 0.56 nats for certain answers, 0 where the answers say nothing.
+    mostly = learnt([*angry[:6], certain[3], certain[2]])
+    assert LEAST < mostly.weight <= 8 / 9
+    assert learnt([np.full(8, 1 / 8)] * 8).weight == pytest.approx(LEAST)
 
 
 def test_the_pipeline_itself_stays_as_it_is(pipeline, clips):
@@ -83,18 +105,19 @@ def test_the_graph_adapts_as_pytorch_does(folders, clips):
 
 
 def test_it_is_kept_as_json_and_holds_no_sound(pipeline, clips, tmp_path):
-    learnt = pipeline.adapted(clips).adaptation
-    learnt.save(tmp_path / "room.json")
+    kept = pipeline.adapted(clips).adaptation
+    kept.save(tmp_path / "room.json")
     assert set(json.loads((tmp_path / "room.json").read_text())) == {
         "format",
         "model",
         "clips",
         "weight",
+        "one_sided",
         "shift",
     }
     loaded = Adaptation.load(tmp_path / "room.json")
-    np.testing.assert_allclose(loaded.shift, learnt.shift, rtol=1e-5)
-    assert pipeline.adapted(loaded).predict(clips[0]).adaptation == learnt.told()
+    np.testing.assert_allclose(loaded.shift, kept.shift, rtol=1e-5)
+    assert pipeline.adapted(loaded).predict(clips[0]).adaptation == kept.told()
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": "other"}', '{"format": 1e999}'])
@@ -105,9 +128,9 @@ def test_a_file_that_holds_none_is_refused(text, tmp_path):
 
 
 def test_what_another_model_learnt_is_refused(pipeline, clips):
-    learnt = replace(pipeline.adapted(clips).adaptation, revision="another")
+    other = replace(pipeline.adapted(clips).adaptation, revision="another")
     with pytest.raises(AdaptationError, match="learnt by the model another"):
-        pipeline.adapted(learnt)
+        pipeline.adapted(other)
 
 
 def test_nothing_heard_teaches_nothing(pipeline, noise):
@@ -117,6 +140,16 @@ def test_nothing_heard_teaches_nothing(pipeline, noise):
             pipeline.adapted(heard)
     with pytest.raises(AudioError):
         pipeline.adapted([(SAMPLE_RATE, np.zeros(SAMPLE_RATE))])
+
+
+def test_a_clip_without_speech_says_nothing(pipeline, clips):
+    k, revision = pipeline.checkpoint.config.adaptation_clips, pipeline.checkpoint.revision
+    setting = Setting()
+    for answer in map(pipeline.predict, clips):
+        setting.hear(answer.residual, answer.probabilities)
+        setting.hear(None, answer.probabilities)
+    expected = pipeline.adapted(clips).adaptation
+    assert setting.learnt(k, revision).told() == expected.told()
 
 
 def test_a_model_that_cannot_be_adapted_says_so(clips):

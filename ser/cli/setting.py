@@ -49,7 +49,8 @@ def pipeline_in_setting(options: argparse.Namespace) -> EmotionPipeline:
     if not (options.adapt or options.voice):
         return pipeline
     try:
-        adapted = pipeline.adapted(_heard(pipeline, options.adapt, options.voice))
+        heard = _heard(pipeline, options.adapt, options.voice)
+        adapted = pipeline.adapted(heard, is_calm=bool(options.voice))
         learnt = adapted.adaptation
         if options.keep:
             learnt.save(options.keep)
@@ -59,6 +60,8 @@ def pipeline_in_setting(options: argparse.Namespace) -> EmotionPipeline:
         raise UsageError(f"{readable(str(options.keep))}: {error.strerror}.") from error
     if not options.quiet:
         note(f"Adapted to {learnt.n_clips} recordings, believed to {100 * learnt.weight:.0f} %.")
+        if learnt.is_one_sided:
+            note("That is less than usual: the model hears the same emotion in most of them.")
     return adapted
 
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ser.adaptation import Setting
 from ser.labels import LABELS
 from ser.pipeline import EmotionPipeline
 from ser.sound.resampling import SAMPLE_RATE
@@ -21,11 +22,19 @@ class Answer(NamedTuple):
 
 
 def judge(
-    pipeline: EmotionPipeline, samples: np.ndarray, emotions: Iterable[str] | None = None
+    pipeline: EmotionPipeline,
+    samples: np.ndarray,
+    emotions: Iterable[str] | None = None,
+    setting: Setting | None = None,
 ) -> Answer:
-    """Judge samples (n,) float32 at 16 kHz as one whole, among some emotions or all."""
+    """Judge samples (n,) float32 at 16 kHz as one whole, among some emotions or all.
+
+    `setting` hears what they say of the room and the voice.
+    """
     lacking = max(0, int(SHORTEST_S * SAMPLE_RATE) - len(samples))
     prediction = pipeline.judge(np.pad(samples, (0, lacking)))
+    if setting is not None:
+        setting.hear(prediction.residual, prediction.probabilities)
     if emotions is not None:
         prediction = prediction.restricted(emotions)
     probabilities = None if prediction.reason else prediction.probabilities

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ser.adaptation import Setting
 from ser.labels import LABELS, N_LABELS
 from ser.pipeline import EmotionPipeline
 from ser.recordings.channels import Survey, Voice
@@ -66,13 +67,17 @@ class Segment:
 
 @dataclass(frozen=True)
 class Timeline:
-    """A recording's segments by their starts; empty where nobody speaks."""
+    """A recording's segments by their starts; empty where nobody speaks.
+
+    By `weights` (n_channels,) the file's channels were summed, for each of `channels`.
+    """
 
     segments: list[Segment]
     duration_s: float
     warnings: list[str]
     model: dict[str, str]
     channels: list[int | None] = field(default_factory=lambda: [None])  # heard, as segments have
+    weights: list[np.ndarray] = field(default_factory=lambda: [np.ones(1, np.float32)], repr=False)
 
     @property
     def speech_s(self) -> float:
@@ -135,6 +140,7 @@ def timeline(
     emotions: Iterable[str] | None = None,
     on_block: Callable[[np.ndarray, int], None] | None = None,
     on_segment: Callable[[Segment], None] | None = None,
+    setting: Setting | None = None,
 ) -> Timeline:
     """Find and judge the utterances of a path, the bytes of a file, or `(rate_hz, samples)`.
 
@@ -142,7 +148,8 @@ def timeline(
     each by itself. `progress` is called with the seconds heard and those there are (None where
     nobody knows); `cancelled` is asked several times a second. Answers are among `emotions` only,
     where they are given. `on_block` is shown the samples (n, n_channels) as they are read, and
-    their rate; `on_segment` each segment when it has been judged.
+    their rate; `on_segment` each segment when it has been judged. `setting` hears what the
+    utterances have in common, to which the pipeline may be adapted.
 
     Raises AudioError for what cannot be heard, FileNotFoundError, CancelledError, or ValueError for
     emotions that are none.
@@ -161,7 +168,7 @@ def timeline(
             check()
             survey.push(block)
         voices, warnings = survey.voices()
-    with _Judges(pipeline, chosen) as judges:
+    with _Judges(pipeline, chosen, setting) as judges:
         ears = [_Ear(voice, reading.rate_hz, judges) for voice in voices]
         for block in reading.blocks():
             for ear in ears:
@@ -189,14 +196,20 @@ def timeline(
         warnings=warnings,
         model={"name": pipeline.checkpoint.name, "revision": pipeline.checkpoint.revision},
         channels=[voice.channel for voice in voices],
+        weights=[voice.weights for voice in voices],
     )
 
 
 class _Judges:
     """As many threads as there are cores, each judging an utterance at a time."""
 
-    def __init__(self, pipeline: EmotionPipeline, emotions: tuple[str, ...] | None):
-        self._pipeline, self._emotions = pipeline, emotions
+    def __init__(
+        self,
+        pipeline: EmotionPipeline,
+        emotions: tuple[str, ...] | None,
+        setting: Setting | None,
+    ):
+        self._asked = pipeline, emotions, setting
         self._n = os.cpu_count() or 1
 
     def __enter__(self) -> "_Judges":
@@ -207,7 +220,8 @@ class _Judges:
         self._pool.shutdown(cancel_futures=True)
 
     def judge(self, samples: np.ndarray) -> "Future[Answer]":
-        self._pending.append(self._pool.submit(judge, self._pipeline, samples, self._emotions))
+        pipeline, emotions, setting = self._asked
+        self._pending.append(self._pool.submit(judge, pipeline, samples, emotions, setting))
         return self._pending[-1]
 
     def wait(self, check: Callable[[], None], at_most: int | None = None) -> None:

@@ -39,16 +39,17 @@ def adaptation(recipe: Recipe, seed: int, runs: Path, results: Path) -> list[dic
     for fold, corpus in enumerate(LEFT_OUT_IN_TURN, start=1):
         loaded = load_run(run_folder(base, fold, seed)).checkpoint
         head, k = Head.of(loaded.model), loaded.config.adaptation_clips
+        calibration = loaded.config.temperature, loaded.config.distance_slope
         for n in SIZES:
-            gain = gain_of_sets(bank, head, corpus, k, n, None, N_DRAWS)
+            gain = gain_of_sets(bank, head, calibration, corpus, k, n, None, N_DRAWS)
             rows.append({"corpus": corpus, "set": "mixed", "n": n, "k": k, "gain": round(gain, 4)})
         for emotion in ONE_SIDED:
             for n in ONE_SIDED_SIZES:
-                gain = gain_of_sets(bank, head, corpus, k, n, emotion, N_DRAWS)
+                gain = gain_of_sets(bank, head, calibration, corpus, k, n, emotion, N_DRAWS)
                 row = {"corpus": corpus, "set": emotion, "n": n, "k": k, "gain": round(gain, 4)}
                 rows.append(row)
         if corpus in VOICES:
-            gain = voice_gain(bank, head, corpus, k)
+            gain = voice_gain(bank, head, calibration, corpus, k)
             row = {"corpus": corpus, "set": "voice", "n": CALM_CLIPS, "k": k}
             rows.append(row | {"gain": round(gain, 4)})
     path = evidence_folder(recipe.name, results) / LEAVE_ONE_CORPUS_OUT / ADAPTATION_NAME
@@ -57,7 +58,9 @@ def adaptation(recipe: Recipe, seed: int, runs: Path, results: Path) -> list[dic
     return rows
 
 
-def voice_gain(bank: Bank, head: Head, corpus: str, k: float) -> float:
+def voice_gain(
+    bank: Bank, head: Head, calibration: tuple[float, float], corpus: str, k: float
+) -> float:
     """Gain of UA where each speaker's clips are judged after some calm or neutral ones of theirs.
 
     Calm and neutral clips are not judged.
@@ -71,7 +74,7 @@ def voice_gain(bank: Bank, head: Head, corpus: str, k: float) -> float:
         calm, others = theirs[is_calm][:CALM_CLIPS], theirs[~is_calm]
         if not len(calm) or not len(others):
             continue
-        shift = bank.residuals(head, calm).mean(dim=0) * len(calm) / (len(calm) + k)
+        shift = bank.learnt(head, calm, calibration, k, is_calm=True)
         before.append(bank.scored(head, others))
         after.append(bank.scored(head, others, shift))
     return _joined(after).ua - _joined(before).ua

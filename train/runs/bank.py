@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ser.adaptation import Setting
 from ser.labels import LABELS
 from train.clips.store import FeatureStore
 from train.corpora import Utterance
@@ -116,6 +117,22 @@ class Bank:
         return Scored(self.labels(rows), logits.double().numpy(), np.ones(len(rows))).ua
 
     @torch.no_grad()
-    def residuals(self, head: by_corpus.Head, rows: np.ndarray) -> torch.Tensor:
-        """What adaptation learns from, (n, n_statistics)."""
-        return head.into(self.model).of_statistics(self._statistics[rows], 0.0)[2]
+    def learnt(
+        self,
+        head: by_corpus.Head,
+        rows: np.ndarray,
+        calibration: tuple[float, float],
+        k: float,
+        is_calm: bool = False,
+    ) -> torch.Tensor:
+        """The shift (n_statistics,) that clips give a head, as `EmotionPipeline.adapted` learns it.
+
+        `calibration` are temperature and slope.
+        """
+        found = head.into(self.model).of_statistics(self._statistics[rows], 0.0)
+        logits, _, residuals, distance = found
+        said = Scored(self.labels(rows), logits.double().numpy(), distance.double().numpy())
+        setting = Setting(is_calm)
+        for residual, answer in zip(residuals, said.probabilities(*calibration), strict=True):
+            setting.hear(residual.numpy(), answer)
+        return torch.from_numpy(setting.learnt(k, "").shift)

@@ -95,7 +95,12 @@ def choose(bank: Bank, judged: Sequence[str], learnable: Sequence[str]) -> LeftO
     ]
     temperature, slope = calibrate(away + [one for one in home if len(one.labels)])
     gains = {
-        k: np.array([adaptation_gain(bank, bank.heads(others[y])[strength], y, k) for y in judged])
+        k: np.array(
+            [
+                adaptation_gain(bank, bank.heads(others[y])[strength], (temperature, slope), y, k)
+                for y in judged
+            ]
+        )
         for k in CLIPS_BELIEVED_HALF
     }
     k = careful(gains)
@@ -178,14 +183,16 @@ def bounds(sets: Sequence[Scored], temperature: float, slope: float) -> tuple[fl
     return round(low, 3), round(high, 3)
 
 
-def adaptation_gain(bank: Bank, head: by_corpus.Head, corpus: str, k: float) -> np.ndarray:
+def adaptation_gain(
+    bank: Bank, head: by_corpus.Head, calibration: tuple[float, float], corpus: str, k: float
+) -> np.ndarray:
     """Gain of UA by adaptation to drawn sets, on the other clips of a corpus, one for each kind.
 
     Kinds are mixed sets of each of `SET_SIZES`, and the largest of them of one emotion alone.
     """
     return np.array(
         [
-            gain_of_sets(bank, head, corpus, k, size, emotion)
+            gain_of_sets(bank, head, calibration, corpus, k, size, emotion)
             for size, emotion in [
                 *((n, None) for n in SET_SIZES),
                 *((SET_SIZES[-1], e) for e in ONE_SIDED),
@@ -197,6 +204,7 @@ def adaptation_gain(bank: Bank, head: by_corpus.Head, corpus: str, k: float) -> 
 def gain_of_sets(
     bank: Bank,
     head: by_corpus.Head,
+    calibration: tuple[float, float],
     corpus: str,
     k: float,
     size: int,
@@ -213,7 +221,6 @@ def gain_of_sets(
         rest = rng.permutation(np.setdiff1d(rows, drawn))[:LARGEST_REST]
         if not len(rest):
             continue
-        residual = bank.residuals(head, drawn).mean(dim=0)
-        adapted = bank.ua(head, rest, residual * len(drawn) / (len(drawn) + k))
+        adapted = bank.ua(head, rest, bank.learnt(head, drawn, calibration, k))
         gains.append(adapted - bank.ua(head, rest, 0.0))
     return float(np.mean(gains)) if gains else 0.0
