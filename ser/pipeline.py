@@ -103,14 +103,12 @@ class EmotionPipeline:
         timings_ms["total"] += audio_ms
         shares = gated.votes / gated.votes.sum()
         probabilities = sum(w * a.probabilities for w, a in zip(shares, answers, strict=True))
-        residuals = [a.residual for a in answers if a.residual is not None]
         return Prediction(
             probabilities=probabilities,
             certainty_bounds=self.checkpoint.config.certainty,
             adaptation=self.adaptation and self.adaptation.told(),
-            residual=sum(w * r for w, r in zip(shares, residuals, strict=True))
-            if residuals and gated.reason is None
-            else None,
+            residual=None if gated.reason else _mean(shares, [a.residual for a in answers]),
+            embedding=None if gated.reason else _mean(shares, [a.embedding for a in answers]),
             attention=np.concatenate(
                 [w * a.attention for w, a in zip(shares, answers, strict=True)]
             ),
@@ -144,7 +142,8 @@ class EmotionPipeline:
         Members are averaged by their shares, each at its own temperature.
         """
         times_s = seen[self.config].times_s
-        answers, attention, residual, speech = [], np.zeros(len(times_s)), None, None
+        answers, attention, embeddings = [], np.zeros(len(times_s)), []
+        residual = speech = None
         for model, config, share in self.checkpoint.members:
             features, member_times_s = seen[config.features]
             answer = self._answer(model, features, config.stretches)
@@ -153,8 +152,11 @@ class EmotionPipeline:
                 temperature *= answer.distance**config.distance_slope
             answers.append(softmax(answer.logits / temperature).mean(axis=0))
             attention += share * _at(times_s, member_times_s, answer.attention)
+            embeddings.append(answer.embedding)
             residual, speech = answer.residual, answer.speech
-        return _Judged(self.checkpoint.joined(answers), attention, residual, speech)
+        return _Judged(
+            self.checkpoint.joined(answers), attention, np.concatenate(embeddings), residual, speech
+        )
 
     def _answer(
         self,
@@ -169,6 +171,7 @@ class EmotionPipeline:
             return WindowAnswer(
                 answer.logits[None].astype(np.float64),
                 answer.attention.astype(np.float64),
+                answer.embedding,
                 answer.residual,
                 answer.distance,
                 answer.speech,
@@ -261,15 +264,23 @@ class _Seen(NamedTuple):
 
 
 class _Judged(NamedTuple):
-    """Of a window: probabilities (8,) and attention (n_frames,).
+    """Of a window: probabilities (8,), attention (n_frames,) and embedding (n,).
 
     And where the model gives them, residual (n_statistics,) and speech (2,).
     """
 
     probabilities: np.ndarray
     attention: np.ndarray
+    embedding: np.ndarray
     residual: np.ndarray | None
     speech: np.ndarray | None
+
+
+def _mean(shares: np.ndarray, values: Sequence[np.ndarray | None]) -> np.ndarray | None:
+    """The mean (n,) float32 of what each window has, by its share of the votes; None for none."""
+    if any(value is None for value in values):
+        return None
+    return sum(w * v for w, v in zip(shares, values, strict=True)).astype(np.float32)
 
 
 def _at(times_s: np.ndarray, own_times_s: np.ndarray, attention: np.ndarray) -> np.ndarray:
