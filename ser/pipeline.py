@@ -16,7 +16,7 @@ from ser.features import FeatureConfig, extract, frame_times_s, speech_span
 from ser.gate import gate
 from ser.models.graph import GraphModel, WindowAnswer
 from ser.prediction import Prediction
-from ser.sound.audio import SAMPLE_RATE, AudioSource, load_audio, peak_db
+from ser.sound.audio import SAMPLE_RATE, AudioSource, peak_db, read_audio
 from ser.sound.windows import MAX_WINDOW_S, Heard, hear
 
 if TYPE_CHECKING:
@@ -81,13 +81,15 @@ class EmotionPipeline:
         and the answers are averaged by length. Raises AudioError for what cannot be judged.
         """
         start = time.perf_counter()
-        waveform = load_audio(audio)
-        return self.judge(waveform, 1e3 * (time.perf_counter() - start))
+        waveform, warnings = read_audio(audio)
+        return self.judge(waveform, 1e3 * (time.perf_counter() - start), warnings)
 
-    def judge(self, waveform: np.ndarray, audio_ms: float = 0.0) -> Prediction:
+    def judge(
+        self, waveform: np.ndarray, audio_ms: float = 0.0, warnings: Sequence[str] = ()
+    ) -> Prediction:
         """Judge a waveform (n_samples,) float32 at 16 kHz that is checked; see `predict`.
 
-        `audio_ms` is how long it took to read it.
+        `audio_ms` is how long it took to read it, `warnings` what was not there to read.
         """
         timings_ms = {"audio": audio_ms}
         with _timed(timings_ms, "total"):
@@ -99,7 +101,7 @@ class EmotionPipeline:
                 answers = [self._judge(of_window) for of_window in seen]
             thresholds = self.checkpoint.config.speech_thresholds
             gated = gate(waveform, heard, [a.speech for a in answers], thresholds)
-            warnings = self._warnings(waveform, heard, gated.reason is None) + gated.warnings
+            warnings = [*warnings, *self._warnings(waveform, heard, not gated.reason)]
         timings_ms["total"] += audio_ms
         shares = gated.votes / gated.votes.sum()
         probabilities = sum(w * a.probabilities for w, a in zip(shares, answers, strict=True))
@@ -120,7 +122,7 @@ class EmotionPipeline:
             ),
             duration_s=len(waveform) / SAMPLE_RATE,
             timings_ms=timings_ms,
-            warnings=warnings,
+            warnings=warnings + gated.warnings,
             speech_share=None
             if gated.speech_s is None
             else gated.speech_s * SAMPLE_RATE / len(waveform),

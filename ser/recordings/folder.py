@@ -117,11 +117,11 @@ def write_folder(
 
 def check_table(path: Path) -> None:
     """Raise OutputError where rows could not be written to `path`."""
+    check_writable(path)
     if path.suffix.lower() not in (".csv", ".parquet"):
         raise OutputError(f"{path}: rows are written as .csv or .parquet, by the file's name.")
     if path.suffix.lower() == ".parquet":
         check_parquet()
-    check_writable(path)
 
 
 def write_rows(rows: list[Row], path: Path, embedding_size: int = 0) -> None:

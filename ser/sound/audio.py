@@ -6,6 +6,7 @@ are allowed, whatever the container says.
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import soundfile
@@ -20,6 +21,7 @@ from ser.sound.errors import (
 )
 from ser.sound.resampling import SAMPLE_RATE, Resampler
 from ser.sound.sources import (
+    MISSING_S,
     AudioSource,
     Way,
     check_finite,
@@ -33,10 +35,30 @@ MIN_DURATION_S = 0.3  # this or less holds no syllable to judge
 SILENCE_PEAK_DB = -80.0  # dBFS; a quiet voice peaks well above
 CANCELLED = 0.5  # of the power that the loudest channel alone gives the mean; below, it is gone
 
-__all__ = ["SAMPLE_RATE", "AudioError", "AudioSource", "load_audio", "peak_db"]
+__all__ = [
+    "SAMPLE_RATE",
+    "AudioError",
+    "AudioSource",
+    "Sound",
+    "load_audio",
+    "peak_db",
+    "read_audio",
+]
+
+
+class Sound(NamedTuple):
+    """`waveform` (n_samples,) float32 at 16 kHz, and in words what of the file was not there."""
+
+    waveform: np.ndarray
+    warnings: list[str]
 
 
 def load_audio(source: AudioSource) -> np.ndarray:
+    """The waveform of `read_audio`."""
+    return read_audio(source).waveform
+
+
+def read_audio(source: AudioSource) -> Sound:
     """Read a sound into the one form the project works on.
 
     Parameters
@@ -47,7 +69,7 @@ def load_audio(source: AudioSource) -> np.ndarray:
 
     Returns
     -------
-    np.ndarray
+    Sound
         float32 of shape (n_samples,) at 16 kHz: the channels' mean, or the loudest of them where
         they cancel each other, resampled with soxr's HQ filter, at the level it was recorded with.
 
@@ -70,19 +92,23 @@ def peak_db(waveform: np.ndarray) -> float:
     return 20 * np.log10(peak) if peak > 0 else -np.inf
 
 
-def _read(open_stream: Way) -> np.ndarray:
+def _read(open_stream: Way) -> Sound:
     """Read the channels' mean; where they cancel, open the stream again for the loudest."""
     mix = _Mix()
     with open_stream() as stream:
         check_header(stream, MAX_DURATION_S)
         waveform = _collect(mix.mean(stream.blocks), stream.rate_hz)
+        promised_s = (stream.n_promised or stream.n_frames or 0) / stream.rate_hz
     if (channel := mix.cancelled_channel()) is not None:
         with open_stream() as stream:
             blocks = (block[:, channel].copy() for block in stream.blocks)
             waveform = _collect(blocks, stream.rate_hz)
     if peak_db(waveform - waveform.mean()) < SILENCE_PEAK_DB:  # a constant offset is no sound
         raise SilentError("It is silent: please check that the microphone is on, and speak up.")
-    return waveform
+    read_s, warnings = len(waveform) / SAMPLE_RATE, []
+    if promised_s - read_s > MISSING_S:
+        warnings.append(f"Cut off: {promised_s:.1f} s were promised, {read_s:.1f} s are there.")
+    return Sound(waveform, warnings)
 
 
 class _Mix:
