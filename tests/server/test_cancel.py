@@ -15,6 +15,7 @@ from gradio_client.client import Job
 from gradio_client.utils import Status
 
 from ser.sound.audio import SAMPLE_RATE
+from server.limits import STOP_S
 from tests.page.app_server import EXAMPLES, start_app
 from tests.server.test_api import upload
 
@@ -32,7 +33,7 @@ def app(tmp_path_factory):
 @pytest.fixture(scope="module")
 def hours(turns, tmp_path_factory):
     path = tmp_path_factory.mktemp("hours") / "hours.flac"
-    soundfile.write(path, np.tile(turns.samples, 120), SAMPLE_RATE)  # half an hour
+    soundfile.write(path, np.tile(turns.samples, 80), SAMPLE_RATE)  # 20 minutes
     return path
 
 
@@ -95,3 +96,10 @@ def test_files_that_nobody_waits_for(app, turns, tmp_path):
     job.cancel()
     time.sleep(2)  # the file that is being judged is judged to its end
     assert has_ended(app)
+
+
+def test_the_server_ends_while_it_works(app, hours):
+    client = Client(app.url, verbose=False)
+    until_it_works(app, client.submit(clip=handle_file(hours), api_name="/timeline"))
+    app.process.terminate()
+    app.process.wait(STOP_S + 5)
