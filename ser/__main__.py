@@ -1,6 +1,5 @@
 """`ser` and `python -m ser`: clips, or one of the commands `timeline`, `live` and `folder`."""
 
-import os
 import sys
 from importlib import import_module
 
@@ -23,7 +22,7 @@ def _run(arguments: list[str]) -> int:
     from ser.recordings.whole_files import OutputError
     from ser.sound.audio import AudioError
 
-    for stream in (sys.stdout, sys.stderr):
+    for stream in filter(None, (sys.stdout, sys.stderr)):
         stream.reconfigure(errors="replace")  # an emoji on a console that has none
     is_command = bool(arguments) and arguments[0] in COMMANDS
     command = import_module(f"ser.cli.{arguments[0] if is_command else 'clips'}")
@@ -37,7 +36,7 @@ def _run(arguments: list[str]) -> int:
         shared.note(f"error: {error}")
         return shared.SOME_FAILED
     except BrokenPipeError:  # whoever read the answers wants no more
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        shared.silence()
         return shared.BROKEN_PIPE
 
 

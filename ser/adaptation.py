@@ -61,9 +61,7 @@ class Adaptation:
             "one_sided": self.is_one_sided,
             "shift": shift,
         }
-        part = Path(path).with_name(Path(path).name + ".part")
-        part.write_text(json.dumps(saved) + "\n")
-        part.replace(path)
+        Path(path).write_text(json.dumps(saved) + "\n")
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "Adaptation":

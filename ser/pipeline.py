@@ -10,26 +10,22 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ser.adaptation import Adaptation, AdaptationError, Setting
+from ser.cautions import cautions
 from ser.checkpoints import checkpoint
 from ser.checkpoints.checkpoint import Checkpoint, CheckpointError, softmax
-from ser.features import FeatureConfig, extract, frame_times_s, speech_span
+from ser.features import FeatureConfig, extract, frame_times_s
 from ser.gate import gate
 from ser.models.graph import GraphModel, WindowAnswer
 from ser.prediction import Prediction
-from ser.sound.audio import SAMPLE_RATE, AudioSource, peak_db, read_audio
-from ser.sound.windows import MAX_WINDOW_S, Heard, hear
+from ser.sound.audio import SAMPLE_RATE, AudioSource, read_audio
+from ser.sound.windows import hear
 
 if TYPE_CHECKING:
     import torch
 
-# Of speech. Under it answers get worse: "By length of speech" in docs/results.md.
-SHORT_S = 1.0
-QUIET_PEAK_DB = -50.0
-CLIPPED_LEVEL, CLIPPED_SHARE = 0.99, 1e-3
 GOLDEN_TOLERANCE = 1e-3  # of a probability, between machines
 FEATURE_TOLERANCE = 1e-3  # of the mean of a feature
 GRAPH_TOLERANCE = 2e-2  # the same of 8-bit weights and activations
-SPEECH_SHARE = 0.25  # of the recording; less is "mostly silence"
 
 
 class EmotionPipeline:
@@ -107,20 +103,18 @@ class EmotionPipeline:
             gated = gate(waveform, heard, [a.speech for a in answers], thresholds)
             warnings = [
                 *warnings,
-                *self._warnings(waveform, heard, gated.reason is None),
+                *cautions(waveform, heard, self.config, gated.reason is None),
                 *gated.warnings,
             ]
         timings_ms["total"] += audio_ms
         shares = gated.votes / gated.votes.sum()
         probabilities = sum(w * a.probabilities for w, a in zip(shares, answers, strict=True))
-        residuals = [a.residual for a in answers if a.residual is not None]
         return Prediction(
             probabilities=probabilities,
             certainty_bounds=self.checkpoint.config.certainty,
             adaptation=self.adaptation and self.adaptation.told(),
-            residual=sum(w * r for w, r in zip(shares, residuals, strict=True))
-            if residuals and gated.reason is None
-            else None,
+            residual=None if gated.reason else _mean(shares, [a.residual for a in answers]),
+            embedding=None if gated.reason else _mean(shares, [a.embedding for a in answers]),
             attention=np.concatenate(
                 [w * a.attention for w, a in zip(shares, answers, strict=True)]
             ),
@@ -132,7 +126,7 @@ class EmotionPipeline:
             ),
             duration_s=len(waveform) / SAMPLE_RATE,
             timings_ms=timings_ms,
-            warnings=warnings,
+            warnings=warnings + gated.warnings,
             speech_share=None
             if gated.speech_s is None
             else gated.speech_s * SAMPLE_RATE / len(waveform),
@@ -154,7 +148,8 @@ class EmotionPipeline:
         Members are averaged by their shares, each at its own temperature.
         """
         times_s = seen[self.config].times_s
-        answers, attention, residual, speech = [], np.zeros(len(times_s)), None, None
+        answers, attention, embeddings = [], np.zeros(len(times_s)), []
+        residual = speech = None
         for model, config, share in self.checkpoint.members:
             features, member_times_s = seen[config.features]
             answer = self._answer(model, features, config.stretches)
@@ -163,8 +158,11 @@ class EmotionPipeline:
                 temperature *= answer.distance**config.distance_slope
             answers.append(softmax(answer.logits / temperature).mean(axis=0))
             attention += share * _at(times_s, member_times_s, answer.attention)
+            embeddings.append(answer.embedding)
             residual, speech = answer.residual, answer.speech
-        return _Judged(self.checkpoint.joined(answers), attention, residual, speech)
+        return _Judged(
+            self.checkpoint.joined(answers), attention, np.concatenate(embeddings), residual, speech
+        )
 
     def _answer(
         self,
@@ -179,6 +177,7 @@ class EmotionPipeline:
             return WindowAnswer(
                 answer.logits[None].astype(np.float64),
                 answer.attention.astype(np.float64),
+                answer.embedding,
                 answer.residual,
                 answer.distance,
                 answer.speech,
@@ -186,33 +185,6 @@ class EmotionPipeline:
         from ser.models.module import answer_of_module  # and PyTorch, which a graph does without
 
         return answer_of_module(model, features, stretches, shift)
-
-    def _warnings(self, waveform: np.ndarray, heard: Heard, is_judged: bool) -> list[str]:
-        duration_s = len(waveform) / SAMPLE_RATE
-        short_s, of_speech = duration_s, ""
-        if heard.speech_s:
-            short_s, of_speech = heard.speech_s, " of speech"
-        if heard.speech_s is None:
-            start, stop = speech_span(waveform, self.config)
-            judged_s = (stop - start) / SAMPLE_RATE
-        else:
-            judged_s = sum(window.stop - window.start for window in heard.windows) / SAMPLE_RATE
-        found = {
-            f"Very short ({short_s:.1f} s{of_speech}): a whole sentence gives a better answer.": (
-                short_s < SHORT_S
-            ),
-            "Very quiet: please come closer to the microphone.": peak_db(waveform) < QUIET_PEAK_DB,
-            "Clipped: the recording is too loud, parts of it are distorted.": np.mean(
-                np.abs(waveform) >= CLIPPED_LEVEL
-            )
-            > CLIPPED_SHARE,
-            "Mostly silence: only a small part of the recording was judged.": is_judged
-            and judged_s < SPEECH_SHARE * duration_s,
-            f"Longer than {MAX_WINDOW_S:.0f} s: judged in {len(heard.windows)} windows, cut at the "
-            "quietest places; the answer is their average by length.": is_judged
-            and len(heard.windows) > 1,
-        }
-        return [text for text, holds in found.items() if holds]
 
     def golden_answer(self) -> dict:
         """What these weights say to the shipped clip, in the form that config.json stores.
@@ -275,15 +247,23 @@ class _Seen(NamedTuple):
 
 
 class _Judged(NamedTuple):
-    """Of a window: probabilities (8,) and attention (n_frames,).
+    """Of a window: probabilities (8,), attention (n_frames,) and embedding (n,).
 
     And where the model gives them, residual (n_statistics,) and speech (2,).
     """
 
     probabilities: np.ndarray
     attention: np.ndarray
+    embedding: np.ndarray
     residual: np.ndarray | None
     speech: np.ndarray | None
+
+
+def _mean(shares: np.ndarray, values: Sequence[np.ndarray | None]) -> np.ndarray | None:
+    """The mean (n,) float32 of what each window has, by its share of the votes; None for none."""
+    if any(value is None for value in values):
+        return None
+    return sum(w * v for w, v in zip(shares, values, strict=True)).astype(np.float32)
 
 
 def _at(times_s: np.ndarray, own_times_s: np.ndarray, attention: np.ndarray) -> np.ndarray:

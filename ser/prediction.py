@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from ser.dimensions import dimensions
 from ser.labels import EMOTIONS, LABELS, Emotion
 from ser.restriction import checked, restricted, sentence
 
@@ -29,6 +30,10 @@ class Prediction:
     n_features), named by `feature_names`, and `waveform` (n_samples,) at 16 kHz are what the answer
     was made from; `residual` (n_statistics,) is what `ser.adaptation` learns from.
 
+    `embedding` (n,) float32 is what the last layer sees of the clip, after adaptation: of several
+    windows their mean by votes, of an ensemble its members' side by side. Only those of one model
+    revision can be compared. None where no speech was heard.
+
     `reason` says why there is no answer: no speech was heard. Then `label`, `emotion` and
     `certainty` are None, and `probabilities` are those of a sound that is no voice. They mean
     nothing, and no other interface gives them.
@@ -48,6 +53,7 @@ class Prediction:
     certainty_bounds: tuple[float, ...] = ()
     adaptation: dict | None = None
     residual: np.ndarray | None = field(default=None, repr=False)
+    embedding: np.ndarray | None = field(default=None, repr=False)
     reason: str | None = None
 
     @property
@@ -64,6 +70,16 @@ class Prediction:
     def confidence(self) -> float | None:
         """The probability of `emotion`; None where no speech was heard."""
         return None if self.reason else float(self.probabilities.max())
+
+    @property
+    def arousal(self) -> float | None:
+        """Of the answer, see `ser.dimensions`; None where no speech was heard."""
+        return None if self.reason else dimensions(self.probabilities).arousal
+
+    @property
+    def valence(self) -> float | None:
+        """Of the answer, see `ser.dimensions`; None where no speech was heard."""
+        return None if self.reason else dimensions(self.probabilities).valence
 
     @property
     def certainty(self) -> Certainty | None:
@@ -84,9 +100,9 @@ class Prediction:
             self, probabilities=restricted(self.probabilities, chosen), warnings=warnings
         )
 
-    def to_dict(self) -> dict:
-        """The JSON object that the command line and the API give."""
-        return {
+    def to_dict(self, embedding: bool = False) -> dict:
+        """The JSON object that the command line and the API give; the embedding where asked for."""
+        answer = {
             "label": self.label,
             "reason": self.reason,
             "probabilities": None
@@ -99,8 +115,22 @@ class Prediction:
             "duration_s": round(self.duration_s, 3),
             "timings_ms": {stage: round(ms, 2) for stage, ms in self.timings_ms.items()},
             "warnings": list(self.warnings),
-            "speech_share": None if self.speech_share is None else round(self.speech_share, 4),
+            "speech_share": _rounded(self.speech_share),
+            "arousal": _rounded(self.arousal),
+            "valence": _rounded(self.valence),
             "certainty": self.certainty,
             "adaptation": self.adaptation,
             "model": dict(self.model),
         }
+        if embedding:
+            answer["embedding"] = numbers(self.embedding)
+        return answer
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
+
+
+def numbers(vector: np.ndarray | None) -> list[float] | None:
+    """A float32 vector (n,) for JSON, each number in the fewest digits that give it back."""
+    return None if vector is None else [float(str(value)) for value in vector]

@@ -12,14 +12,16 @@ from gradio_client import handle_file
 
 from ser.labels import LABELS
 from ser.pipeline import EmotionPipeline
+from ser.recordings.timeline import CancelledError
 from ser.recordings.timeline import timeline as judge_timeline
+from server.awaited import while_awaited
 from server.limits import MAX_FILES
-from server.problems import NOTHING_SENT, Problem, ProblemError, chosen, problem, told
+from server.problems import NOTHING_SENT, Problem, ProblemError, chosen, problem, switched, told
 
 PREDICT = (
     "Judge one sound file with speech as a whole: which of eight emotions the voice seems to "
     "express, and how sure that is. Up to ten minutes of WAV, FLAC, OGG or MP3. With `emotions`, "
-    "it is judged among those only."
+    "it is judged among those only; with `embedding`, what the last layer sees is told, too."
 )
 TIMELINE = (
     "Judge a long recording, up to three hours, utterance by utterance: when somebody speaks, and "
@@ -40,33 +42,44 @@ def add_endpoints(page: gr.Blocks, pipeline: EmotionPipeline, example: str) -> N
     `example` is the address of a sound on this server. The page that explains the API sends it.
     """
 
-    def predict(clip: str | None, emotions: list[str] | None = None) -> dict:
+    def predict(
+        clip: str | None, emotions: list[str] | None = None, embedding: bool = False
+    ) -> dict:
         with told():
-            return answer(pipeline, sent(clip), chosen(emotions))
+            return answer(pipeline, sent(clip), chosen(emotions), switched(embedding))
 
-    def timeline(
+    async def timeline(
         clip: str | None, emotions: list[str] | None = None, progress: gr.Progress = FOLLOWED
     ) -> dict:
         with told():
-            return answer_timeline(pipeline, sent(clip), chosen(emotions), progress)
+            path, among = sent(clip), chosen(emotions)
+            return await while_awaited(
+                lambda is_over: answer_timeline(pipeline, path, among, progress, is_over)
+            )
 
-    def predict_files(clips: list[str] | None, emotions: list[str] | None = None) -> list[dict]:
+    async def predict_files(
+        clips: list[str] | None, emotions: list[str] | None = None, embedding: bool = False
+    ) -> list[dict]:
         with told():
             if len(sent(clips)) > MAX_FILES:
                 raise ProblemError(TOO_MANY_FILES)
-            return answers(pipeline, clips, chosen(emotions))
+            among, with_embedding = chosen(emotions), switched(embedding)
+            return await while_awaited(
+                lambda is_over: answers(pipeline, clips, among, with_embedding, is_over)
+            )
 
     with page:
         clip = gr.Audio(type="filepath", label="A sound file", visible=False)
         clips = gr.File(file_count="multiple", label="Sound files", visible=False)
         emotions = gr.CheckboxGroup(list(LABELS), label="Judge among these only", visible=False)
+        embedding = gr.Checkbox(label="With the embedding", visible=False)
         emotions.preprocess = lambda names: names  # or what is none gets an error without a code
         _explain_by(clip, handle_file(example))
         _explain_by(clips, [handle_file(example)])
-        _endpoint(predict, [clip, emotions], PREDICT, concurrency_id="predict")
+        _endpoint(predict, [clip, emotions, embedding], PREDICT, concurrency_id="predict")
         many = {"concurrency_id": "many", "concurrency_limit": 1}
         _endpoint(timeline, [clip, emotions], TIMELINE, **many)
-        _endpoint(predict_files, [clips, emotions], PREDICT_FILES, **many)
+        _endpoint(predict_files, [clips, emotions, embedding], PREDICT_FILES, **many)
     _bear_what_is_left_out(page)
 
 
@@ -80,12 +93,17 @@ def sent(sound: object) -> object:
     return sound
 
 
-def answer(pipeline: EmotionPipeline, path: str, emotions: tuple[str, ...] | None = None) -> dict:
+def answer(
+    pipeline: EmotionPipeline,
+    path: str,
+    emotions: tuple[str, ...] | None = None,
+    embedding: bool = False,
+) -> dict:
     """Judge one file; the answer is what `python -m ser --json` prints for it."""
     prediction = pipeline.predict(path)
     if emotions:
         prediction = prediction.restricted(emotions)
-    return {"file": Path(path).name, **prediction.to_dict()}
+    return {"file": Path(path).name, **prediction.to_dict(embedding)}
 
 
 def answer_timeline(
@@ -93,25 +111,38 @@ def answer_timeline(
     path: str,
     emotions: tuple[str, ...] | None = None,
     progress: Callable | None = None,
+    is_over: Callable[[], bool] | None = None,
 ) -> dict:
-    """Judge the utterances of one file; `progress((heard, of), unit=...)` as gr.Progress."""
+    """Judge the utterances of one file; `progress((heard, of), unit=...)` as gr.Progress.
+
+    Raises CancelledError soon after `is_over()` has become True.
+    """
 
     def follow(heard_s: float, of_s: float | None) -> None:
         if progress is not None:
             progress((round(heard_s), None if of_s is None else round(of_s)), unit="seconds")
 
-    found = judge_timeline(pipeline, path, follow, emotions=emotions)
+    found = judge_timeline(pipeline, path, follow, is_over, emotions)
     return {"file": Path(path).name, **found.to_dict()}
 
 
 def answers(
-    pipeline: EmotionPipeline, paths: Sequence[str], emotions: tuple[str, ...] | None = None
+    pipeline: EmotionPipeline,
+    paths: Sequence[str],
+    emotions: tuple[str, ...] | None = None,
+    embedding: bool = False,
+    is_over: Callable[[], bool] | None = None,
 ) -> list[dict]:
-    """Judge each file; what is wrong with one of them stands in its place."""
+    """Judge each file; what is wrong with one of them stands in its place.
+
+    Raises CancelledError before the next file, once `is_over()` has become True.
+    """
     found = []
     for path in paths:
+        if is_over and is_over():
+            raise CancelledError
         try:
-            found.append(answer(pipeline, path, emotions))
+            found.append(answer(pipeline, path, emotions, embedding))
         except Exception as error:  # the others are judged all the same
             found.append({"file": Path(path).name, "error": problem(error).to_dict()})
     return found

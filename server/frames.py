@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ser.sound.sources import LOUDEST
 from server.limits import RATES_HZ, LiveLimits
 from server.problems import Problem, ProblemError, chosen
 
@@ -188,9 +189,9 @@ class Inbox:
                 "most, best a tenth of a second.",
             )
         samples = np.frombuffer(frame, dtype).astype(dtype.newbyteorder("="), copy=False)
-        if dtype.kind == "f" and not np.isfinite(samples).all():
+        if dtype.kind == "f" and not (np.abs(samples) <= LOUDEST).all():
             raise RefusedError(
-                number, "not_finite", f"Frame {number} has samples that are no numbers."
+                number, "not_finite", f"Frame {number} has samples that are no numbers or no sound."
             )
         if (self._n_taken + n) / rate_hz > self.elapsed_s + limits.ahead_s:
             raise RefusedError(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import gradio as gr
 
+from ser.recordings.timeline import CancelledError
 from ser.restriction import checked
 from ser.sound.errors import AudioError
 
@@ -39,6 +40,7 @@ class ProblemError(Exception):
 
 NOTHING_SENT = Problem("nothing_sent", "Please record or choose a sound first.")
 GONE = Problem("gone", "This recording has been deleted by now: please send it again.")
+CANCELLED = Problem("cancelled", "This was cancelled: please send it again to have it judged.")
 INTERNAL = Problem(
     "internal", "Something went wrong on our side: please try again, or try another recording."
 )
@@ -56,12 +58,21 @@ def chosen(emotions: object) -> tuple[str, ...] | None:
         raise ProblemError(Problem("emotions", str(error))) from error
 
 
+def switched(value: object) -> bool:
+    """Read a switch, off where nothing was sent; raise ProblemError for anything but a bool."""
+    if value is not None and not isinstance(value, bool):
+        raise ProblemError(Problem("embedding", "embedding is true or false."))
+    return bool(value)
+
+
 def problem(error: Exception) -> Problem:
     """Say what an exception means to whoever sent the sound; what nobody foresaw is logged."""
     if isinstance(error, ProblemError):
         return error.problem
     if isinstance(error, FileNotFoundError):
         return GONE
+    if isinstance(error, CancelledError):
+        return CANCELLED
     if isinstance(error, AudioError):
         return Problem(error.code, str(error))
     LOG.error("A recording could not be judged", exc_info=error)

@@ -89,6 +89,7 @@ def test_no_speech_is_never_an_emotion_in_a_row(nobody):
     row = row_of("rain.wav", nobody)
     assert list(row) == COLUMNS
     empty = {"label", "confidence", "error", *(f"p_{name}" for name in LABELS)}
+    empty |= {"arousal", "valence"}
     assert {name for name in COLUMNS if row[name] is None} == empty
     assert row["warnings"].startswith(NOT_DETECTED)
 

@@ -67,6 +67,8 @@ def test_the_json_object(answer):
         "timings_ms",
         "warnings",
         "speech_share",
+        "arousal",
+        "valence",
         "certainty",
         "adaptation",
         "model",

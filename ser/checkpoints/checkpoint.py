@@ -98,6 +98,11 @@ class Checkpoint:
         shares = [share / total for share in self.config.shares]
         return list(zip(self.model, self.config.members, shares, strict=True))
 
+    @property
+    def embedding_size(self) -> int:
+        """How many numbers a clip's embedding has: those of all members."""
+        return sum(model.embedding_size for model, *_ in self.members)
+
     def joined(self, answers: Sequence[np.ndarray]) -> np.ndarray:
         """Probabilities (..., 8) of the whole from those of each of `members`."""
         if not self.config.members:

@@ -13,6 +13,7 @@ from ser.cli.shared import (
     files_of,
     note,
     reason_of,
+    say,
     why_not,
 )
 from ser.labels import EMOTIONS
@@ -42,6 +43,9 @@ def parser() -> argparse.ArgumentParser:
         help="a sound file, a quoted pattern, or - for one name a line on standard input",
     )
     made.add_argument("--json", action="store_true", help="one JSON object a line")
+    made.add_argument(
+        "--embedding", action="store_true", help="with --json: what the last layer sees, too"
+    )
     made.add_argument("--version", action="store_true", help="the version and the model")
     add_options(made)
     add_setting(made)
@@ -54,9 +58,11 @@ def main(arguments: list[str]) -> int:
     options = made.parse_intermixed_args(arguments)
     if not options.files and not options.version:
         made.error("please name a sound file")
+    if options.embedding and not options.json:
+        made.error("--embedding needs --json: the table has no room for it")
     pipeline = pipeline_in_setting(options)
     if options.version:
-        print(
+        say(
             f"speech-emotion {_version()}, model {pipeline.checkpoint.name}, "
             f"revision {pipeline.checkpoint.revision}"
         )
@@ -77,9 +83,10 @@ def main(arguments: list[str]) -> int:
         if options.emotions:
             prediction = prediction.restricted(options.emotions)
         if options.json:
-            print(json.dumps({"file": name, **prediction.to_dict()}), flush=True)
+            answer = {"file": name, **prediction.to_dict(options.embedding)}
+            say(json.dumps(answer))
         else:
-            print(_table(name, prediction, options.quiet), flush=True)
+            say(_table(name, prediction, options.quiet))
     return status
 
 

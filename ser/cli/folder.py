@@ -6,7 +6,7 @@ A run that was stopped or killed goes on where it was when it is started again.
 import argparse
 import os
 from collections.abc import Iterator
-from pathlib import Path
+from itertools import islice
 
 from ser.cli.progress import Progress
 from ser.cli.shared import (
@@ -22,6 +22,9 @@ from ser.cli.shared import (
 )
 from ser.recordings.folder import SUFFIXES, check_table, sound_files, write_folder
 from ser.recordings.whole_files import readable
+
+MOST_FILES = 10_000_000
+MOST_WORKERS = 8 * (os.cpu_count() or 1)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -39,6 +42,12 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--out", required=True, type=output, metavar="X", help="a .csv or .parquet to write"
     )
+    made.add_argument(
+        "--embedding",
+        action="store_true",
+        help="what the last layer sees of each clip, too: a column of lists in Parquet, columns "
+        "e_0, e_1 and so on in CSV",
+    )
     made.add_argument("--workers", type=int, metavar="N", help="processes; default: one a core")
     add_options(made)
     return made
@@ -47,11 +56,11 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str]) -> int:
     """Write a row for each file; 1 when one of them could not be judged."""
     options = parser().parse_intermixed_args(arguments)
-    if options.workers is not None and options.workers < 1:
-        raise UsageError("--workers takes 1 or more.")
+    if options.workers is not None and not 1 <= options.workers <= MOST_WORKERS:
+        raise UsageError(f"--workers takes 1 to {MOST_WORKERS} on this machine.")
     check_table(options.out)
     try:
-        files = list(dict.fromkeys(_files(options.sources)))
+        files = _at_most(MOST_FILES, _files(options.sources))
     except OSError as error:
         raise UsageError(f"{readable(error.filename)}: {error.strerror}.") from error
     if not files:
@@ -68,13 +77,27 @@ def main(arguments: list[str]) -> int:
         progress.tell(text, n_done, n_files)
 
     n_failed = write_folder(
-        files, options.out, options.checkpoint, options.emotions, options.workers, tell
+        files,
+        options.out,
+        options.checkpoint,
+        options.emotions,
+        options.workers,
+        tell,
+        options.embedding,
     )
     progress.end()
     if not options.quiet:
         failed = f", {n_failed} of which could not be judged" if n_failed else ""
         note(f"written: {options.out}, {len(files)} files{failed}")
     return SOME_FAILED if n_failed else DONE
+
+
+def _at_most(n: int, names: Iterator[str]) -> list[str]:
+    """Each name once, in their order; UsageError for a list without an end."""
+    found = list(dict.fromkeys(islice(names, n)))
+    if next(names, None) is not None:
+        raise UsageError(f"More than {n:,} files: please judge them in parts.")
+    return found
 
 
 def _files(sources: list[str]) -> Iterator[str]:
@@ -84,9 +107,10 @@ def _files(sources: list[str]) -> Iterator[str]:
         elif (
             source != "-"
             and os.path.splitext(source)[1].lower() not in SUFFIXES
-            and (os.path.isfile(source))
+            and os.path.isfile(source)
         ):
-            yield from listed(Path(source).read_bytes())
+            with open(source, "rb") as names:
+                yield from listed(names)
         else:
-            names = list(files_of([source]))
+            names = files_of([source])
             yield from names if source == "-" else map(check_file, names)

@@ -8,14 +8,22 @@ import argparse
 import json
 import queue
 import signal
-import sys
 from collections.abc import Iterator
 
 import numpy as np
 
 from ser.cli.setting import add_setting, pipeline_in_setting
-from ser.cli.shared import DONE, SOME_FAILED, UsageError, add_options, note
+from ser.cli.shared import (
+    DONE,
+    SOME_FAILED,
+    UsageError,
+    add_options,
+    note,
+    say,
+    standard_input,
+)
 from ser.recordings.stream import Stream, Update
+from ser.recordings.whole_files import readable
 from ser.sound.errors import AudioError
 
 CHUNK_S = 0.1
@@ -28,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="ser live", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    made.add_argument("source", nargs="?", choices=["-"], help="standard input, not a microphone")
+    made.add_argument("source", nargs="?", metavar="-", help="standard input, not a microphone")
     made.add_argument("--rate", type=int, default=16_000, metavar="HZ", help="default: 16000")
     made.add_argument("--format", choices=TYPES, default="s16le", help="default: s16le")
     add_options(made)
@@ -39,6 +47,11 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str]) -> int:
     """Print events until the sound ends, or somebody ends it."""
     options = parser().parse_args(arguments)
+    if options.source not in (None, "-"):
+        raise UsageError(
+            "Live is for standard input, which is called -, or the microphone. For a file: "
+            f"ser timeline {readable(options.source)}"
+        )
     chunks = None if options.source else _microphone(options.rate)  # or it is said at once
     pipeline = pipeline_in_setting(options)
     stream = Stream(pipeline, options.rate, options.emotions)
@@ -91,14 +104,14 @@ class _Stop:
 
 def _tell(updates: list[Update]) -> None:
     for update in updates:
-        print(json.dumps(update.to_dict()), flush=True)
+        say(json.dumps(update.to_dict()))
 
 
 def _standard_input(kind: np.dtype, rate_hz: int) -> Iterator[Chunk]:
     """Chunks as they come; nothing is late in a pipe, which waits."""
     most = max(1, round(CHUNK_S * rate_hz)) * kind.itemsize
-    rest, is_first = b"", True
-    while data := sys.stdin.buffer.read1(most):
+    source, rest, is_first = standard_input(), b"", True
+    while data := source.read1(most):
         rest += data
         if len(rest) < (4 if is_first else kind.itemsize):
             continue

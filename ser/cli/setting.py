@@ -9,7 +9,7 @@ from ser.adaptation import Adaptation, AdaptationError
 from ser.cli.shared import UsageError, check_file, load_pipeline, note, output, reason_of
 from ser.pipeline import EmotionPipeline
 from ser.recordings.folder import sound_files
-from ser.recordings.whole_files import readable
+from ser.recordings.whole_files import check_writable, readable, write_whole
 from ser.sound.audio import AudioError
 
 
@@ -45,6 +45,8 @@ def pipeline_in_setting(options: argparse.Namespace) -> EmotionPipeline:
         raise UsageError("Please adapt to a room (--adapt) or to a voice (--voice), not to both.")
     if options.keep and not (options.adapt or options.voice):
         raise UsageError("--keep needs --adapt or --voice: nothing is learnt without.")
+    if options.keep:
+        check_writable(options.keep)
     pipeline = load_pipeline(options.checkpoint)
     if not (options.adapt or options.voice):
         return pipeline
@@ -53,11 +55,11 @@ def pipeline_in_setting(options: argparse.Namespace) -> EmotionPipeline:
         adapted = pipeline.adapted(heard, is_calm=bool(options.voice))
         learnt = adapted.adaptation
         if options.keep:
-            learnt.save(options.keep)
+            write_whole(options.keep, learnt.save)
     except AdaptationError as error:
         raise UsageError(str(error)) from error
     except OSError as error:
-        raise UsageError(f"{readable(str(options.keep))}: {error.strerror}.") from error
+        raise UsageError(f"{readable(error.filename)}: {error.strerror}.") from error
     if not options.quiet:
         note(f"Adapted to {learnt.n_clips} recordings, believed to {100 * learnt.weight:.0f} %.")
         if learnt.is_one_sided:
@@ -67,7 +69,7 @@ def pipeline_in_setting(options: argparse.Namespace) -> EmotionPipeline:
 
 def _heard(pipeline: EmotionPipeline, source: str | None, voice: Sequence[str]):
     """What to adapt to: what was learnt before, or the answers to recordings."""
-    if source and source.endswith(".json"):
+    if source and source.endswith(".json") and os.path.isfile(source):
         return Adaptation.load(source)
     if source and not os.path.isdir(source):
         raise UsageError(f"{readable(source)} is neither a folder nor a .json that --keep wrote.")

@@ -9,11 +9,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from ser.labels import LABELS
 from ser.pipeline import EmotionPipeline
 from ser.process import keep_memory, one_thread
-from ser.recordings.whole_files import readable
+from ser.recordings.whole_files import OutputError, readable
 from ser.restriction import checked
 from ser.sound.audio import AudioError
 
@@ -21,6 +22,8 @@ DONE, SOME_FAILED, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
 BROKEN_PIPE = 141
 BAR_WIDTH = 30  # characters of a probability of 1
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+MOST_NAME_BYTES = 1 << 16  # of a line in a list of names
+BYTE_ORDER_MARK, OTHER_MARKS = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
 
 
 class UsageError(ValueError):
@@ -60,16 +63,32 @@ def files_of(arguments: list[str]) -> Iterator[str]:
     """
     for argument in arguments:
         if argument == "-":
-            yield from listed(sys.stdin.buffer.read())
+            yield from listed(standard_input())
         elif any(letter in argument for letter in "*?[") and not os.path.lexists(argument):
             yield from sorted(glob.glob(argument, recursive=True)) or [argument]
         else:
             yield argument
 
 
-def listed(data: bytes) -> list[str]:
-    """Names that stand one a line."""
-    return [os.fsdecode(line.rstrip(b"\r")) for line in data.split(b"\n") if line.strip()]
+def standard_input() -> BinaryIO:
+    """What is piped in, as bytes; UsageError where it is closed."""
+    if sys.stdin is None:
+        raise UsageError("Standard input is closed.")
+    return sys.stdin.buffer
+
+
+def listed(file: BinaryIO) -> Iterator[str]:
+    """Names that stand one a line, as they come; UsageError for what is no list of names."""
+    is_first = True
+    while line := file.readline(MOST_NAME_BYTES):
+        if is_first and line.startswith(OTHER_MARKS):
+            raise UsageError("The list of names is in UTF-16: please save it as UTF-8.")
+        if b"\0" in line or len(line) == MOST_NAME_BYTES:
+            raise UsageError("This is no list of names, one a line.")
+        name = (line.removeprefix(BYTE_ORDER_MARK) if is_first else line).rstrip(b"\r\n")
+        is_first = False
+        if name.strip():
+            yield os.fsdecode(name)
 
 
 def why_not(file: str) -> str | None:
@@ -99,6 +118,24 @@ def reason_of(error: Exception) -> str:
     if isinstance(error, AudioError):
         return str(error)
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def say(text: str) -> None:
+    """Give an answer on standard output; OutputError where it cannot be written."""
+    if sys.stdout is None:
+        raise OutputError("Standard output is closed.")
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        silence()
+        raise OutputError(f"The answer could not be written: {error.strerror}.") from error
+
+
+def silence() -> None:
+    """Throw away what is left to write on standard output, which cannot be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def note(text: str) -> None:

@@ -9,12 +9,14 @@ from ser.cli.setting import add_setting, pipeline_in_setting
 from ser.cli.shared import (
     DONE,
     SOME_FAILED,
+    UsageError,
     add_options,
     bar,
     check_file,
     note,
     output,
     reason_of,
+    say,
 )
 from ser.labels import EMOTIONS
 from ser.recordings.labels import NAMES, check_outputs, write_labels
@@ -45,6 +47,8 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str]) -> int:
     """Print a table, and write the files that were asked for."""
     options = parser().parse_args(arguments)
+    if options.file == "-":
+        raise UsageError("A timeline is made of a file. For samples from a pipe: ser live -")
     check_file(options.file)
     check_outputs(options.out)
     pipeline = pipeline_in_setting(options)
@@ -62,9 +66,9 @@ def main(arguments: list[str]) -> int:
         return SOME_FAILED
     progress.end()
     if options.json:
-        print(json.dumps({"file": name, **found.to_dict()}), flush=True)
+        say(json.dumps({"file": name, **found.to_dict()}))
     else:
-        print("\n".join(_table(name, found)), flush=True)
+        say("\n".join(_table(name, found)))
     for path in options.out:
         write_labels(found, options.file, path)
         if not options.quiet:

@@ -28,12 +28,13 @@ class Answer(NamedTuple):
 class WindowAnswer(NamedTuple):
     """Of one window and of it stretched: `logits` (1 + n_stretches, 8) float64.
 
-    `attention` (n_frames,) of sum 1, `residual` (n,), `distance` and `speech` (2,) of the window as
-    it is; the last three are None where a model has none.
+    `attention` (n_frames,) of sum 1, `embedding` (n,), `residual` (n,), `distance` and `speech`
+    (2,) of the window as it is; the last three are None where a model has none.
     """
 
     logits: np.ndarray
     attention: np.ndarray
+    embedding: np.ndarray
     residual: np.ndarray | None
     distance: float | None
     speech: np.ndarray | None = None
@@ -61,9 +62,11 @@ class GraphModel:
         if shapes or len(features) != 3 or features[2] != n_features:
             raise GraphError(f"it does not take one window of {n_features} features a frame")
         self._no_shift = None if shift is None else np.zeros(shift, np.float32)
-        self._outputs = [given.name for given in self._session.get_outputs()]
+        outputs = {given.name: given.shape for given in self._session.get_outputs()}
+        self._outputs = list(outputs)
         if not {"logits", "attention", "embedding"} <= set(self._outputs) <= set(Answer._fields):
             raise GraphError(f"it gives {', '.join(self._outputs)}")
+        self.embedding_size: int = outputs["embedding"][-1]
 
     def answer(self, features: np.ndarray, shift: np.ndarray | None = None) -> Answer:
         """Judge one whole window of features (n_frames, n_features) float32.

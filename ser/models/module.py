@@ -29,6 +29,7 @@ def answer_of_module(
     return WindowAnswer(
         logits.numpy(),
         output.attention[0].double().numpy(),
+        output.embedding[0].numpy(),
         None if output.residual is None else output.residual[0].numpy(),
         None if output.distance is None else float(output.distance[0]),
         None if output.speech is None else output.speech[0].numpy(),

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from ser.pipeline import EmotionPipeline
+from ser.prediction import numbers
 from ser.recordings.journal import Journal
 from ser.recordings.labels.tables import check_parquet, write_parquet
-from ser.recordings.rows import COLUMNS, Row
+from ser.recordings.rows import COLUMNS, MORE_COLUMNS, Row, Task
 from ser.recordings.whole_files import OutputError, check_writable, write_whole
 from ser.recordings.workers import rows_as_done
 from ser.restriction import checked
@@ -46,19 +47,21 @@ def judge_files(
     checkpoint: Checkpoint = None,
     emotions: Iterable[str] | None = None,
     n_workers: int | None = None,
+    embedding: bool = False,
 ) -> Iterator[Row]:
     """A row for each file, in their order; see `rows.COLUMNS`.
 
     `n_workers` processes judge them, as many as there are cores if not told. A file that cannot be
-    judged has its reason in `error`. In a script, call it under `if __name__ == "__main__":`, for
-    the processes read that script, too. Raises CheckpointError for a model that cannot be used, and
-    ValueError for emotions that are none.
+    judged has its reason in `error`. With `embedding`, rows of answers also have the columns
+    `rows.MORE_COLUMNS`. In a script, call it under `if __name__ == "__main__":`, for the processes
+    read that script, too. Raises CheckpointError for a model that cannot be used, and ValueError
+    for emotions that are none.
     """
     chosen = None if emotions is None else checked(emotions)
     EmotionPipeline.from_pretrained(checkpoint)  # where the reason for its refusal can be told
     names = [os.fspath(file) for file in files]
     waiting: dict[str, Row] = {}  # done before its turn
-    done = rows_as_done(dict.fromkeys(names), checkpoint, chosen, n_workers)
+    done = rows_as_done(dict.fromkeys(names), Task(checkpoint, chosen, embedding), n_workers)
     for name in names:
         while name not in waiting:
             file, row = next(done)
@@ -73,6 +76,7 @@ def write_folder(
     emotions: Iterable[str] | None = None,
     n_workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
+    embedding: bool = False,
 ) -> int:
     """Judge files and write their rows to `path`, .csv or .parquet; how many have an error.
 
@@ -84,22 +88,26 @@ def write_folder(
     chosen = None if emotions is None else checked(emotions)
     check_table(path)
     loaded = EmotionPipeline.from_pretrained(checkpoint).checkpoint
-    model = {"name": loaded.name, "revision": loaded.revision}
-    journal = Journal(path, {"model": model, "emotions": chosen and list(chosen)})
+    run = {
+        "model": {"name": loaded.name, "revision": loaded.revision},
+        "emotions": chosen and list(chosen),
+    }
+    journal = Journal(path, run | ({"embedding": True} if embedding else {}))
     try:
         names = list(dict.fromkeys(os.fspath(file) for file in files))
         missing = [name for name in names if name not in journal.rows]
         n_done = len(names) - len(missing)
         if progress:
             progress(n_done, len(names))
+        task = Task(checkpoint, chosen, embedding)
         if missing:
-            for file, row in rows_as_done(missing, checkpoint, chosen, n_workers):
+            for file, row in rows_as_done(missing, task, n_workers):
                 journal.add(file, row)
                 n_done += 1
                 if progress:
                     progress(n_done, len(names))
         rows = [journal.rows[name] for name in names]
-        write_rows(rows, path)
+        write_rows(rows, path, loaded.embedding_size if embedding else 0)
         journal.remove()
     except BaseException:
         journal.close()
@@ -109,28 +117,40 @@ def write_folder(
 
 def check_table(path: Path) -> None:
     """Raise OutputError where rows could not be written to `path`."""
+    check_writable(path)
     if path.suffix.lower() not in (".csv", ".parquet"):
         raise OutputError(f"{path}: rows are written as .csv or .parquet, by the file's name.")
     if path.suffix.lower() == ".parquet":
         check_parquet()
-    check_writable(path)
 
 
-def write_rows(rows: list[Row], path: Path) -> None:
-    """Write rows to `path`, .csv or .parquet, whole or not at all; OutputError where it cannot."""
+def write_rows(rows: list[Row], path: Path, embedding_size: int = 0) -> None:
+    """Write rows to `path`, .csv or .parquet, whole or not at all; OutputError where it cannot.
+
+    With embeddings of `embedding_size`: in Parquet one column of lists, in CSV one a number.
+    """
     check_table(path)
-    write_whole(path, lambda temporary: _write(rows, path, temporary))
+    write = _write_parquet if path.suffix.lower() == ".parquet" else _write_csv
+    write_whole(path, lambda temporary: write(rows, temporary, embedding_size))
 
 
-def _write(rows: list[Row], path: Path, temporary: Path) -> None:
-    if path.suffix.lower() == ".parquet":
-        write_parquet({name: [row[name] for row in rows] for name in COLUMNS}, temporary)
-        return
-    with temporary.open("w", encoding="utf-8", newline="") as out:
+def _write_parquet(rows: list[Row], path: Path, embedding_size: int) -> None:
+    names = [*COLUMNS, *(MORE_COLUMNS if embedding_size else [])]
+    write_parquet({name: [row.get(name) for row in rows] for name in names}, path, embedding_size)
+
+
+def _write_csv(rows: list[Row], path: Path, embedding_size: int) -> None:
+    with path.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(COLUMNS)
+        if not embedding_size:
+            writer.writerow(COLUMNS)
+            writer.writerows([_cell(row[name]) for name in COLUMNS] for row in rows)
+            return
+        names, nothing = [*COLUMNS, "model"], [""] * embedding_size
+        writer.writerow([*names, *(f"e_{n}" for n in range(embedding_size))])
         for row in rows:
-            writer.writerow([_cell(row[name]) for name in COLUMNS])
+            vector = numbers(row.get("embedding")) or nothing
+            writer.writerow([*(_cell(row.get(name)) for name in names), *vector])
 
 
 def _cell(value: object) -> object:

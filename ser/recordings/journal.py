@@ -3,12 +3,15 @@
 import fcntl
 import json
 import os
+from base64 import b64decode, b64encode
 from pathlib import Path
+
+import numpy as np
 
 from ser.recordings.rows import Row
 from ser.recordings.whole_files import OutputError
 
-VERSION = 1
+VERSION = 2  # 1 had no arousal and valence
 
 
 def mark(file: str) -> list[int]:
@@ -55,13 +58,13 @@ class Journal:
             self._write(run)
             return
         try:
-            head, *entries = [json.loads(line) for line in lines]
+            head, *entries = [json.loads(line, object_hook=_unpacked) for line in lines]
             found = {file: (row, stamp) for file, stamp, row in entries}
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             raise OutputError(f"{self.path} is no journal of a run: please remove it.") from error
         if head != run:
             raise OutputError(
-                f"{self.path} belongs to a run with another model or other emotions: please remove "
+                f"{self.path} belongs to a run with another model or other options: please remove "
                 "it to begin anew, or name another output."
             )
         for file, (row, stamp) in found.items():
@@ -74,7 +77,7 @@ class Journal:
         self.rows[file] = row
 
     def _write(self, entry) -> None:
-        line = memoryview(json.dumps(entry).encode() + b"\n")
+        line = memoryview(json.dumps(entry, default=_packed).encode() + b"\n")
         try:
             while line:
                 line = line[os.write(self._file, line) :]
@@ -89,3 +92,12 @@ class Journal:
         """Take it away, when the output is there."""
         self.path.unlink()
         self.close()
+
+
+def _packed(value: object) -> dict[str, str]:
+    """A vector as JSON holds it in few bytes, little-endian float32 in base64."""
+    return {"float32": b64encode(np.asarray(value, "<f4").tobytes()).decode()}
+
+
+def _unpacked(found: dict) -> dict | np.ndarray:
+    return np.frombuffer(b64decode(found["float32"]), "<f4") if set(found) == {"float32"} else found

@@ -8,6 +8,7 @@ import soundfile
 from ser.sound.decoders import DAMAGED, Stream
 from ser.sound.errors import EmptyAudioError, TooShortError, UnreadableAudioError
 from ser.sound.sources import (
+    MISSING_S,
     AudioSource,
     check_finite,
     check_header,
@@ -17,7 +18,6 @@ from ser.sound.sources import (
 
 MAX_DURATION_S = 3 * 3600.0
 MIN_DURATION_S = 0.3  # this or less holds no syllable to judge
-MISSING_S = 1.0  # less than the header promised; not to be spoken of
 
 
 class Reading:

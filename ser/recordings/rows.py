@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Iterable
 from multiprocessing.connection import wait
+from typing import NamedTuple
 
 from ser.labels import LABELS
 from ser.pipeline import EmotionPipeline
@@ -17,32 +18,47 @@ from ser.sound.audio import AudioError
 COLUMNS = [
     *("file", "label", "confidence", "duration_s", "speech_share"),
     *(f"p_{name}" for name in LABELS),
-    *("warnings", "error"),
+    *("arousal", "valence", "warnings", "error"),
 ]
+MORE_COLUMNS = ["model", "embedding"]  # of rows with embeddings: the revision, and float32 (n,)
 DIED = "The process died that judged it: it may need more memory than there is, or be malicious."
 
 Row = dict[str, object]
 
+
+class Task(NamedTuple):
+    """What a worker does with each file; `embedding`: whether its row has that, too."""
+
+    checkpoint: str | os.PathLike | None = None
+    emotions: tuple[str, ...] | None = None
+    embedding: bool = False
+
+
 _pipeline: EmotionPipeline | None = None  # of a worker
-_emotions: tuple[str, ...] | None = None
+_task = Task()
 
 
-def row_of(file: str, prediction: Prediction) -> Row:
+def row_of(file: str, prediction: Prediction, embedding: bool = False) -> Row:
     """The row of an answer; numbers rounded as the JSON form has them.
 
     Where no speech was heard it has no label and no probabilities, and its warnings say so.
     """
     answer = prediction.to_dict()
-    return {
+    row = {
         "file": readable(file),
         "label": answer["label"],
         "confidence": None if prediction.reason else round(prediction.confidence, 6),
         "duration_s": answer["duration_s"],
         "speech_share": answer["speech_share"],
         **{f"p_{name}": (answer["probabilities"] or {}).get(name) for name in LABELS},
+        "arousal": answer["arousal"],
+        "valence": answer["valence"],
         "warnings": " ".join(filter(None, [answer["reason"], *answer["warnings"]])) or None,
         "error": None,
     }
+    if embedding:
+        row |= {"model": prediction.model["revision"], "embedding": prediction.embedding}
+    return row
 
 
 def row_of_error(file: str, error: str) -> Row:
@@ -50,7 +66,12 @@ def row_of_error(file: str, error: str) -> Row:
     return {**dict.fromkeys(COLUMNS), "file": readable(file), "error": error}
 
 
-def judge_file(pipeline: EmotionPipeline, file: str, emotions: Iterable[str] | None = None) -> Row:
+def judge_file(
+    pipeline: EmotionPipeline,
+    file: str,
+    emotions: Iterable[str] | None = None,
+    embedding: bool = False,
+) -> Row:
     """Judge one file among some emotions or all; raises nothing that a file may cause."""
     try:
         prediction = pipeline.predict(file)
@@ -59,23 +80,23 @@ def judge_file(pipeline: EmotionPipeline, file: str, emotions: Iterable[str] | N
     except (OSError, MemoryError) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         return row_of_error(file, reason)
-    return row_of(file, prediction.restricted(emotions) if emotions else prediction)
+    return row_of(file, prediction.restricted(emotions) if emotions else prediction, embedding)
 
 
-def start_worker(checkpoint: str | os.PathLike | None, emotions: tuple[str, ...] | None) -> None:
+def start_worker(task: Task) -> None:
     """Load the model in a worker, which ends with the process that started it."""
-    global _pipeline, _emotions
+    global _pipeline, _task
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one that started it
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     one_thread()
     keep_memory()
-    _pipeline, _emotions = EmotionPipeline.from_pretrained(checkpoint), emotions
+    _pipeline, _task = EmotionPipeline.from_pretrained(task.checkpoint), task
 
 
 def judge_here(file: str) -> Row:
     """Judge one file in a worker."""
-    return judge_file(_pipeline, file, _emotions)
+    return judge_file(_pipeline, file, _task.emotions, _task.embedding)
 
 
 def _end_with_parent() -> None:

@@ -14,6 +14,8 @@ def check_writable(path: Path) -> None:
     """Raise OutputError where `path` cannot be written, before any work is done for it."""
     if path.is_dir():
         raise OutputError(f"{path} is a folder: please name a file.")
+    if path.exists() and not path.is_file():  # which a file would take the place of
+        raise OutputError(f"{path} is a pipe or a device: please name a file.")
     if not path.parent.is_dir():
         raise OutputError(f"There is no folder {path.parent}: please make it first.")
     try:

@@ -7,16 +7,13 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 
-from ser.recordings.rows import DIED, Row, judge_here, row_of_error, start_worker
+from ser.recordings.rows import DIED, Row, Task, judge_here, row_of_error, start_worker
 
 AHEAD = 4  # files that wait, for each worker
 
 
 def rows_as_done(
-    files: Iterable[str],
-    checkpoint: str | os.PathLike | None,
-    emotions: tuple[str, ...] | None,
-    n_workers: int | None,
+    files: Iterable[str], task: Task, n_workers: int | None
 ) -> Iterator[tuple[str, Row]]:
     """Each file and its row, in the order in which they are done.
 
@@ -26,11 +23,11 @@ def rows_as_done(
     n_workers = n_workers or os.cpu_count() or 1
     waiting, is_over = iter(files), False
     while not is_over:
-        pool = _Pool(checkpoint, emotions, n_workers, n_workers * (1 + AHEAD))
+        pool = _Pool(task, n_workers, n_workers * (1 + AHEAD))
         is_over = yield from _until_broken(pool, waiting)
         suspects, is_cleared = iter(pool.under_way()), is_over
         while not is_cleared:
-            alone = _Pool(checkpoint, emotions, 1, 1)
+            alone = _Pool(task, 1, 1)
             is_cleared = yield from _until_broken(alone, suspects)
             for file in alone.under_way():
                 yield file, row_of_error(file, DIED)
@@ -50,14 +47,14 @@ def _until_broken(pool: "_Pool", files: Iterator[str]) -> Generator[tuple[str, R
 class _Pool:
     """Processes, and the files that they have been given."""
 
-    def __init__(self, checkpoint, emotions, n_workers: int, n_ahead: int):
+    def __init__(self, task: Task, n_workers: int, n_ahead: int):
         self._n_ahead = n_ahead
         self._given: dict[Future[Row], str] = {}
         self._pool = ProcessPoolExecutor(
             n_workers,
             mp_context=multiprocessing.get_context("spawn"),
             initializer=start_worker,
-            initargs=(checkpoint, emotions),
+            initargs=(task,),
         )
 
     def rows(self, files: Iterator[str]) -> Iterator[tuple[str, Row]]:

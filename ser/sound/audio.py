@@ -22,6 +22,7 @@ from ser.sound.errors import (
 from ser.sound.mixing import Mix, voices
 from ser.sound.resampling import SAMPLE_RATE, Resampler
 from ser.sound.sources import (
+    MISSING_S,
     AudioSource,
     Way,
     check_finite,
@@ -98,6 +99,7 @@ def _read(open_stream: Way) -> Sound:
         check_header(stream, MAX_DURATION_S)
         mix = Mix(stream.rate_hz)
         waveform = _collect(mix.mean(stream.blocks), stream.rate_hz)
+        promised_s = (stream.n_promised or stream.n_frames or 0) / stream.rate_hz
     warnings = []
     if (loudest := mix.cancelled_channel()) is not None:
         waveform = _channel(open_stream, loudest)
@@ -106,6 +108,9 @@ def _read(open_stream: Way) -> Sound:
         waveform = waveform if heard is None else heard
     if peak_db(waveform - waveform.mean()) < SILENCE_PEAK_DB:  # a constant offset is no sound
         raise SilentError("It is silent: please check that the microphone is on, and speak up.")
+    read_s = len(waveform) / SAMPLE_RATE
+    if promised_s - read_s > MISSING_S:
+        warnings.append(f"Cut off: {promised_s:.1f} s were promised, {read_s:.1f} s are there.")
     return Sound(waveform, warnings)
 
 

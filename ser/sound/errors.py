@@ -47,7 +47,7 @@ class UnsupportedRateError(AudioError):
 
 
 class NotFiniteError(AudioError):
-    """NaN or infinite samples."""
+    """NaN or infinite samples, or values that no sound has."""
 
     code = "not_finite"
 

@@ -23,8 +23,10 @@ from ser.sound.errors import (
     UnsupportedRateError,
 )
 
+MISSING_S = 1.0  # less than the header promised; not to be spoken of
 MIN_RATE_HZ, MAX_RATE_HZ = 4_000, 384_000
 HEAD_BYTES = 64  # enough to tell every container apart
+LOUDEST = 2.0**31  # of a sample; no scale goes further, and powers would overflow
 
 AudioSource = str | os.PathLike | bytes | tuple[int, np.ndarray]
 Way = Callable[[], AbstractContextManager[decoders.Stream]]
@@ -81,10 +83,14 @@ def check_not_too_long(duration_s: float, max_s: float) -> None:
 
 
 def check_finite(samples: np.ndarray) -> None:
-    """Raise NotFiniteError for NaN or infinity."""
+    """Raise NotFiniteError for NaN, infinity, and values that no sound has."""
     if not np.isfinite(samples).all():
         raise NotFiniteError(
             "It holds samples that are not numbers: the file is damaged, please export it anew."
+        )
+    if (peak := float(np.abs(samples).max(initial=0.0))) > LOUDEST:
+        raise NotFiniteError(
+            f"It holds samples of up to {peak:.0e}: the file is damaged, please export it anew."
         )
 
 

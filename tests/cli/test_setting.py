@@ -51,7 +51,7 @@ def test_a_timeline_is_adapted_too(room):
         (["--keep", "room.json"], "--keep needs --adapt or --voice"),
         (["--adapt", "examples", "--voice", VOICES[0]], "not to both"),
         (["--checkpoint", "best", "--voice", VOICES[0]], "cannot be adapted"),
-        (["--voice", VOICES[0], "--keep", "nowhere/room.json"], "nowhere/room.json"),
+        (["--voice", VOICES[0], "--keep", "nowhere/room.json"], "There is no folder nowhere"),
     ],
 )
 def test_what_cannot_be_is_said(options, said):

@@ -223,7 +223,7 @@ def test_the_command_says_what_it_cannot_do(folder, tmp_path):
         (("https://example.org/a.wav", *out), "This is an address"),
         ((folder, "--out", tmp_path / "rows.xlsx"), "written as .csv or .parquet"),
         ((folder, "--out", tmp_path / "no" / "rows.csv"), "There is no folder"),
-        ((folder, *out, "--workers", "0"), "1 or more"),
+        ((folder, *out, "--workers", "0"), "--workers takes 1 to"),
     ]:
         done = run("folder", *arguments)
         assert done.returncode == 2 and sentence in done.stderr, done.stderr

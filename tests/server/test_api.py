@@ -41,9 +41,9 @@ def test_the_public_endpoints_and_no_others(client):
     named = endpoints["named_endpoints"]
     parameters = {name: [p["parameter_name"] for p in e["parameters"]] for name, e in named.items()}
     assert parameters == {
-        "/predict": ["clip", "emotions"],
+        "/predict": ["clip", "emotions", "embedding"],
         "/timeline": ["clip", "emotions"],
-        "/predict_files": ["clips", "emotions"],
+        "/predict_files": ["clips", "emotions", "embedding"],
     }
     assert not endpoints["unnamed_endpoints"]
 
@@ -99,6 +99,20 @@ def test_among_some_emotions(client, endpoint):
         with pytest.raises(AppError, match=sentence) as refused:
             client.predict(sent, wrong, api_name=endpoint)
         assert refused.value.title == "emotions"
+
+
+def test_the_embedding_is_told_where_it_is_asked_for(client, pipeline):
+    clip = handle_file(CLIP)
+    assert "embedding" not in client.predict(clip=clip, api_name="/predict")
+    answer = client.predict(clip=clip, embedding=True, api_name="/predict")
+    check("prediction", answer)
+    np.testing.assert_array_equal(np.float32(answer["embedding"]), pipeline.predict(CLIP).embedding)
+    (same,) = client.predict(clips=[clip], embedding=True, api_name="/predict_files")
+    check("predictions", [same])
+    assert same["embedding"] == answer["embedding"]
+    with pytest.raises(AppError, match="true or false") as refused:
+        client.predict(clip=clip, embedding="please", api_name="/predict")
+    assert refused.value.title == "embedding"
 
 
 def test_too_many_files_are_refused_before_any_is_judged(client):

@@ -146,10 +146,11 @@ def test_one_bad_frame_is_refused_by_name_and_the_session_goes_on(server, pipeli
 
 def test_a_frame_of_no_numbers_is_refused(server):
     start = {"rate_hz": RATE_HZ, "format": "f32le"}
-    bad = np.array([0, np.nan], np.float32).tobytes()
-    events, _ = asyncio.run(say(server, [bad, bytes(4)], start))
-    assert [e["error"]["code"] for e in events if e["type"] == "refused"] == ["not_finite"]
-    assert events[-1]["frames"] == 2 and events[-1]["refused"] == 1
+    bad = [np.array([0, value], np.float32).tobytes() for value in (np.nan, -np.inf, 1e30)]
+    events, _ = asyncio.run(say(server, [*bad, bytes(4)], start))
+    refused = [e["error"]["code"] for e in events if e["type"] == "refused"]
+    assert refused == ["not_finite"] * 3
+    assert events[-1]["frames"] == 4 and events[-1]["refused"] == 3
 
 
 def test_what_is_far_ahead_of_real_time_is_refused(server):

@@ -52,9 +52,10 @@ def test_only_the_public_tools_are_listed(app):
     assert {tool.name for tool in tools} == {"predict", "timeline", "predict_files"}
     for tool in tools:
         assert tool.description.endswith(".") and "upload" not in tool.description
-        sound, emotions = tool.inputSchema["properties"].values()
+        sound, emotions, *more = tool.inputSchema["properties"].values()
         assert "data URI" in sound.get("items", sound)["description"]
         assert emotions["items"]["enum"] == list(LABELS)
+        assert [one["type"] for one in more] == ["boolean"] * (tool.name != "timeline")
         assert len(tool.inputSchema["required"]) == 1
         assert "$ref" not in json.dumps(tool.inputSchema)
 

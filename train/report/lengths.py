@@ -103,5 +103,5 @@ def _least_lines(lengths: Sequence[str], there: dict[tuple, dict]) -> list[str]:
         return []
     return [
         f"From {enough[0]:g} s of speech on, the mean UA lies within {100 * NEAR:.0f} points of",
-        "that of whole clips. Shorter recordings get a warning (`SHORT_S` in `ser/pipeline.py`).",
+        "that of whole clips. Shorter recordings get a warning (`SHORT_S` in `ser/cautions.py`).",
     ]

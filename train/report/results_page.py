@@ -30,6 +30,7 @@ from train.report.other_corpora import cross_corpus_part
 from train.report.other_sound import robustness_lines
 from train.report.recording_faults import fault_lines
 from train.report.stress import stress_lines
+from train.report.subsets import subset_lines
 
 HEAD = """# Results
 
@@ -102,6 +103,7 @@ def page_lines(results: Path) -> list[str]:
         ("Measured on some folds only", partial_lines(results, ladder)),
         ("One training method at a time", ablation_lines(results)),
         ("People who are not RAVDESS", left_out_part(results, recipes)),
+        ("Among some emotions", subset_lines(results, recipes)),
         ("Figures", tables.figure_lines(list(rows.values()))),
         ("By fold", _fold_lines(rows)),
         ("Other protocols", _other_lines(results)),

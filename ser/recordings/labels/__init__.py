@@ -44,9 +44,9 @@ def form_of(path: Path) -> Form:
 def check_outputs(paths: list[Path]) -> None:
     """Raise OutputError for the first file that could not be written, before the work starts."""
     for path in paths:
+        check_writable(path)
         if form_of(path) is parquet:
             check_parquet()
-        check_writable(path)
 
 
 def write_labels(timeline: Timeline, file: str | os.PathLike, path: Path) -> None:

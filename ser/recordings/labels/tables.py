@@ -74,18 +74,22 @@ def parquet(timeline: Timeline, file: str, path: Path) -> None:
     write_parquet({name: [] for name in COLUMNS} | _columns(timeline.segments, file), path)
 
 
-def write_parquet(columns: dict[str, list], path: Path) -> None:
-    """Columns of equal length; those of numbers are told by their names."""
+def write_parquet(columns: dict[str, list], path: Path, embedding_size: int = 0) -> None:
+    """Columns of equal length; what they hold is told by their names."""
     import pyarrow
     import pyarrow.parquet
 
-    arrays = {name: pyarrow.array(values, _type(name)) for name, values in columns.items()}
+    arrays = {
+        name: pyarrow.array(values, _type(name, embedding_size)) for name, values in columns.items()
+    }
     pyarrow.parquet.write_table(pyarrow.table(arrays), path)
 
 
-def _type(name: str) -> "pyarrow.DataType":
+def _type(name: str, embedding_size: int) -> "pyarrow.DataType":
     import pyarrow
 
+    if name == "embedding":
+        return pyarrow.list_(pyarrow.float32(), embedding_size)
     if name in ("file", "label", "warnings", "error", "model"):
         return pyarrow.string()
     return pyarrow.int32() if name == "channel" else pyarrow.float32()
