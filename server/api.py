@@ -7,12 +7,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import gradio as gr
-from gradio.blocks import BlockFunction
+from gradio.context import LocalContext
 from gradio_client import handle_file
 
 from ser.labels import LABELS
 from ser.pipeline import EmotionPipeline
+from ser.recordings.timeline import CancelledError
 from ser.recordings.timeline import timeline as judge_timeline
+from server.failures import tell_what_is_malformed
 from server.limits import MAX_FILES
 from server.problems import NOTHING_SENT, Problem, ProblemError, chosen, problem, told
 
@@ -48,13 +50,13 @@ def add_endpoints(page: gr.Blocks, pipeline: EmotionPipeline, example: str) -> N
         clip: str | None, emotions: list[str] | None = None, progress: gr.Progress = FOLLOWED
     ) -> dict:
         with told():
-            return answer_timeline(pipeline, sent(clip), chosen(emotions), progress)
+            return answer_timeline(pipeline, sent(clip), chosen(emotions), progress, left(page))
 
     def predict_files(clips: list[str] | None, emotions: list[str] | None = None) -> list[dict]:
         with told():
             if len(sent(clips)) > MAX_FILES:
                 raise ProblemError(TOO_MANY_FILES)
-            return answers(pipeline, clips, chosen(emotions))
+            return answers(pipeline, clips, chosen(emotions), left(page))
 
     with page:
         clip = gr.Audio(type="filepath", label="A sound file", visible=False)
@@ -67,10 +69,17 @@ def add_endpoints(page: gr.Blocks, pipeline: EmotionPipeline, example: str) -> N
         many = {"concurrency_id": "many", "concurrency_limit": 1}
         _endpoint(timeline, [clip, emotions], TIMELINE, **many)
         _endpoint(predict_files, [clips, emotions], PREDICT_FILES, **many)
-    _bear_what_is_left_out(page)
+    tell_what_is_malformed(page)
 
 
 TOO_MANY_FILES = Problem("too_many_files", f"Please send no more than {MAX_FILES} files at a time.")
+LEFT = Problem("left", "Whoever asked has left before it was judged.")  # read by nobody
+
+
+def left(page: gr.Blocks) -> Callable[[], bool]:
+    """Whether whoever asked for what is done now waits for it no longer."""
+    event = page._queue.event_ids_to_events.get(LocalContext.event_id.get(None))
+    return lambda: event is not None and not event.alive
 
 
 def sent(sound: object) -> object:
@@ -93,23 +102,38 @@ def answer_timeline(
     path: str,
     emotions: tuple[str, ...] | None = None,
     progress: Callable | None = None,
+    has_left: Callable[[], bool] | None = None,
 ) -> dict:
-    """Judge the utterances of one file; `progress((heard, of), unit=...)` as gr.Progress."""
+    """Judge the utterances of one file; `progress((heard, of), unit=...)` as gr.Progress.
+
+    Where whoever asked has left, the rest is dropped by a ProblemError.
+    """
 
     def follow(heard_s: float, of_s: float | None) -> None:
         if progress is not None:
             progress((round(heard_s), None if of_s is None else round(of_s)), unit="seconds")
 
-    found = judge_timeline(pipeline, path, follow, emotions=emotions)
+    try:
+        found = judge_timeline(pipeline, path, follow, has_left, emotions)
+    except CancelledError as error:
+        raise ProblemError(LEFT) from error
     return {"file": Path(path).name, **found.to_dict()}
 
 
 def answers(
-    pipeline: EmotionPipeline, paths: Sequence[str], emotions: tuple[str, ...] | None = None
+    pipeline: EmotionPipeline,
+    paths: Sequence[str],
+    emotions: tuple[str, ...] | None = None,
+    has_left: Callable[[], bool] | None = None,
 ) -> list[dict]:
-    """Judge each file; what is wrong with one of them stands in its place."""
+    """Judge each file; what is wrong with one of them stands in its place.
+
+    Where whoever asked has left, the rest is dropped by a ProblemError.
+    """
     found = []
     for path in paths:
+        if has_left and has_left():
+            raise ProblemError(LEFT)
         try:
             found.append(answer(pipeline, path, emotions))
         except Exception as error:  # the others are judged all the same
@@ -135,16 +159,3 @@ def _explain_by(component: gr.components.Component, payload: object) -> None:
     Gradio's own example is an address on another server, which is not fetched.
     """
     component.example_payload = lambda: payload
-
-
-def _bear_what_is_left_out(page: gr.Blocks) -> None:
-    """Let programs leave out what came later than they did, also where parameters have no names."""
-    preprocess = page.preprocess_data
-
-    async def with_all(function: BlockFunction, values: list, *more: object, **named: object):
-        missing = len(function.inputs) - len(values)
-        if function.api_visibility == "public" and values:
-            values = [*values, *[None] * missing]
-        return await preprocess(function, values, *more, **named)
-
-    page.preprocess_data = with_all
