@@ -16,7 +16,7 @@ from ser.features import FeatureConfig, extract, frame_times_s, speech_span
 from ser.gate import gate
 from ser.models.graph import GraphModel, WindowAnswer
 from ser.prediction import Prediction
-from ser.sound.audio import SAMPLE_RATE, AudioSource, load_audio, peak_db
+from ser.sound.audio import SAMPLE_RATE, AudioSource, peak_db, read_audio
 from ser.sound.windows import MAX_WINDOW_S, Heard, hear
 
 if TYPE_CHECKING:
@@ -81,13 +81,16 @@ class EmotionPipeline:
         and the answers are averaged by length. Raises AudioError for what cannot be judged.
         """
         start = time.perf_counter()
-        waveform = load_audio(audio)
-        return self.judge(waveform, 1e3 * (time.perf_counter() - start))
+        sound = read_audio(audio)
+        audio_ms = 1e3 * (time.perf_counter() - start)
+        return self.judge(sound.waveform, audio_ms, sound.warnings)
 
-    def judge(self, waveform: np.ndarray, audio_ms: float = 0.0) -> Prediction:
+    def judge(
+        self, waveform: np.ndarray, audio_ms: float = 0.0, warnings: Sequence[str] = ()
+    ) -> Prediction:
         """Judge a waveform (n_samples,) float32 at 16 kHz that is checked; see `predict`.
 
-        `audio_ms` is how long it took to read it.
+        `audio_ms` is how long it took to read it, and `warnings` what was found then.
         """
         timings_ms = {"audio": audio_ms}
         with _timed(timings_ms, "total"):
@@ -99,7 +102,7 @@ class EmotionPipeline:
                 answers = [self._judge(of_window) for of_window in seen]
             thresholds = self.checkpoint.config.speech_thresholds
             gated = gate(waveform, heard, [a.speech for a in answers], thresholds)
-            warnings = self._warnings(waveform, heard, gated.reason is None) + gated.warnings
+            found = self._warnings(waveform, heard, gated.reason is None)
         timings_ms["total"] += audio_ms
         shares = gated.votes / gated.votes.sum()
         probabilities = sum(w * a.probabilities for w, a in zip(shares, answers, strict=True))
@@ -122,7 +125,7 @@ class EmotionPipeline:
             ),
             duration_s=len(waveform) / SAMPLE_RATE,
             timings_ms=timings_ms,
-            warnings=warnings,
+            warnings=[*warnings, *found, *gated.warnings],
             speech_share=None
             if gated.speech_s is None
             else gated.speech_s * SAMPLE_RATE / len(waveform),
@@ -194,7 +197,7 @@ class EmotionPipeline:
             > CLIPPED_SHARE,
             "Mostly silence: only a small part of the recording was judged.": is_judged
             and judged_s < SPEECH_SHARE * duration_s,
-            f"Longer than {MAX_WINDOW_S:.0f} s: judged in {len(heard.windows)} windows, cut at the "
+            f"{_why_in_parts(duration_s)}: judged in {len(heard.windows)} windows, cut at the "
             "quietest places; the answer is their average by length.": is_judged
             and len(heard.windows) > 1,
         }
@@ -278,6 +281,11 @@ def _at(times_s: np.ndarray, own_times_s: np.ndarray, attention: np.ndarray) -> 
         return attention
     drawn = np.interp(times_s, own_times_s, attention, left=0.0, right=0.0)
     return drawn / drawn.sum()
+
+
+def _why_in_parts(duration_s: float) -> str:
+    """Why a recording is judged in more than one window."""
+    return f"Longer than {MAX_WINDOW_S:.0f} s" if duration_s > MAX_WINDOW_S else "With long pauses"
 
 
 @contextmanager

@@ -11,7 +11,9 @@ from ser.sound.sources import (
     AudioSource,
     check_finite,
     check_header,
-    check_not_too_long,
+    check_size,
+    clock,
+    cut_off,
     ways_to_read,
 )
 
@@ -89,7 +91,7 @@ class Reading:
             n_known -= n_skipped
             new = block[n_skipped:]
             self.n_read += len(new)
-            check_not_too_long(self.n_read / self.rate_hz, MAX_DURATION_S)
+            check_size(self.n_read, self.n_channels, self.rate_hz, MAX_DURATION_S)
             check_finite(new)
             if len(new):
                 yield new
@@ -99,14 +101,4 @@ class Reading:
         read_s = self.n_read / self.rate_hz
         if self.is_damaged:
             return [f"Damaged after {clock(read_s)}: only what comes before was heard."]
-        promised_s = (self._n_promised or 0) / self.rate_hz
-        if promised_s - read_s > MISSING_S:
-            return [f"Cut off: {clock(promised_s)} were promised, {clock(read_s)} are there."]
-        return []
-
-
-def clock(seconds: float) -> str:
-    """Seconds as people write them: 1:02:03, or 2:03."""
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+        return cut_off((self._n_promised or 0) / self.rate_hz, read_s, MISSING_S)

@@ -6,11 +6,13 @@ are allowed, whatever the container says.
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import soundfile
 
 from ser.sound import decoders
+from ser.sound.decoders import Stream
 from ser.sound.errors import (
     AudioError,
     EmptyAudioError,
@@ -24,7 +26,8 @@ from ser.sound.sources import (
     Way,
     check_finite,
     check_header,
-    check_not_too_long,
+    check_size,
+    cut_off,
     ways_to_read,
 )
 
@@ -32,8 +35,16 @@ MAX_DURATION_S = 600.0
 MIN_DURATION_S = 0.3  # this or less holds no syllable to judge
 SILENCE_PEAK_DB = -80.0  # dBFS; a quiet voice peaks well above
 CANCELLED = 0.5  # of the power that the loudest channel alone gives the mean; below, it is gone
+MISSING_S = 0.15  # less than the header promised; containers round their lengths by so much
 
-__all__ = ["SAMPLE_RATE", "AudioError", "AudioSource", "load_audio", "peak_db"]
+__all__ = ["SAMPLE_RATE", "AudioError", "AudioSource", "load_audio", "peak_db", "read_audio"]
+
+
+class Sound(NamedTuple):
+    """A waveform (n_samples,) float32 at 16 kHz, and warnings about how it was read."""
+
+    waveform: np.ndarray
+    warnings: list[str]
 
 
 def load_audio(source: AudioSource) -> np.ndarray:
@@ -56,6 +67,11 @@ def load_audio(source: AudioSource) -> np.ndarray:
     AudioError
         One subclass for each reason to refuse; FileNotFoundError for a path that is not there.
     """
+    return read_audio(source).waveform
+
+
+def read_audio(source: AudioSource) -> Sound:
+    """Read it as `load_audio` does, and tell what of it is missing."""
     for way in ways_to_read(source, MAX_DURATION_S):
         try:
             return _read(way)
@@ -70,19 +86,20 @@ def peak_db(waveform: np.ndarray) -> float:
     return 20 * np.log10(peak) if peak > 0 else -np.inf
 
 
-def _read(open_stream: Way) -> np.ndarray:
+def _read(open_stream: Way) -> Sound:
     """Read the channels' mean; where they cancel, open the stream again for the loudest."""
     mix = _Mix()
     with open_stream() as stream:
         check_header(stream, MAX_DURATION_S)
-        waveform = _collect(mix.mean(stream.blocks), stream.rate_hz)
+        waveform = _collect(mix.mean(stream.blocks), stream)
+        promised_s = (stream.n_promised or stream.n_frames or 0) / stream.rate_hz
     if (channel := mix.cancelled_channel()) is not None:
         with open_stream() as stream:
             blocks = (block[:, channel].copy() for block in stream.blocks)
-            waveform = _collect(blocks, stream.rate_hz)
+            waveform = _collect(blocks, stream)
     if peak_db(waveform - waveform.mean()) < SILENCE_PEAK_DB:  # a constant offset is no sound
         raise SilentError("It is silent: please check that the microphone is on, and speak up.")
-    return waveform
+    return Sound(waveform, cut_off(promised_s, len(waveform) / SAMPLE_RATE, MISSING_S))
 
 
 class _Mix:
@@ -111,13 +128,14 @@ class _Mix:
         return loudest if mean < CANCELLED * alone else None
 
 
-def _collect(blocks: Iterator[np.ndarray], rate_hz: int) -> np.ndarray:
+def _collect(blocks: Iterator[np.ndarray], stream: Stream) -> np.ndarray:
     """Blocks of (n,) float32 -> mono at 16 kHz, never holding the original."""
+    rate_hz = stream.rate_hz
     resampler = Resampler(rate_hz)
     pieces, n_frames = [], 0
     for mono in blocks:
         n_frames += len(mono)
-        check_not_too_long(n_frames / rate_hz, MAX_DURATION_S)
+        check_size(n_frames, stream.n_channels, rate_hz, MAX_DURATION_S)
         check_finite(mono)
         pieces.append(resampler.push(mono))
     pieces.append(resampler.finish())

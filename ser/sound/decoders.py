@@ -19,12 +19,13 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from ser.sound.errors import UnreadableAudioError
+from ser.sound.errors import TooMuchError, UnreadableAudioError
 from ser.sound.lengths import length_told, share_there
 
 BLOCK_FRAMES = 65_536  # decoded at a time
 UNKNOWN_FRAMES = 2**36  # nothing is that long: more is a way to say that nobody knows
 FFMPEG_TIMEOUT_S = 60.0  # for ten minutes of sound
+PROCESSOR_S = 20.0  # that libsndfile may take for as much
 DAMAGED = "The file cannot be decoded: it is damaged or not a sound file. Please export it anew."
 
 
@@ -91,13 +92,17 @@ class _SoundFile(soundfile.SoundFile):
 
 
 @contextmanager
-def open_directly(file: Path | io.BytesIO) -> Iterator[Stream]:
-    """Open with libsndfile; soundfile.LibsndfileError, also between blocks, where it cannot."""
+def open_directly(file: Path | io.BytesIO, max_s: float) -> Iterator[Stream]:
+    """Open a sound of at most `max_s` with libsndfile.
+
+    Raises soundfile.LibsndfileError, also between blocks, where it cannot be read, and TooMuchError
+    where that takes too long.
+    """
     share = share_there(file)
     with length_told(file) as told, _SoundFile(_named(told)) as sound:
         n_frames = sound.frames if sound.frames < UNKNOWN_FRAMES else None
         n_promised = n_frames and round(n_frames / share)
-        blocks = _soundfile_blocks(sound)
+        blocks = _soundfile_blocks(sound, PROCESSOR_S * max(1.0, max_s / 600))
         yield Stream(sound.samplerate, sound.channels, n_frames, blocks, n_promised)
 
 
@@ -106,8 +111,20 @@ def _named(file):
     return os.fsencode(file) if isinstance(file, Path) else file
 
 
-def _soundfile_blocks(sound: _SoundFile) -> Iterator[np.ndarray]:
-    while len(block := sound.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
+def _soundfile_blocks(sound: _SoundFile, processor_s: float) -> Iterator[np.ndarray]:
+    """All blocks, as far as so much of the processor's time decodes them; then TooMuchError."""
+    left_s = processor_s
+    while True:
+        start_s = time.thread_time()
+        block = sound.read(BLOCK_FRAMES, dtype="float32", always_2d=True)
+        left_s -= time.thread_time() - start_s
+        if not len(block):
+            return
+        if left_s < 0:
+            raise TooMuchError(
+                f"Decoding took over {processor_s:.0f} s and was stopped: please send a shorter "
+                "recording, best mono WAV or FLAC."
+            )
         yield block
 
 
@@ -126,9 +143,11 @@ def open_with_ffmpeg(path: Path, demuxer: str, max_s: float) -> Iterator[Stream]
     if demuxer == "aac":  # which does not tell: ffprobe guesses from the first bit rate
         duration_s = None
     n_frames = None if duration_s is None else round(duration_s * rate_hz)
+    counts_bytes = n_frames and demuxer in ("wav", "caf")  # which are there; others believe headers
+    n_promised = round(n_frames / share_there(path)) if counts_bytes else n_frames
     timeout_s = FFMPEG_TIMEOUT_S * max(1.0, max_s / 600)
     with _Child(command, timeout_s) as child:
-        yield Stream(rate_hz, n_channels, n_frames, child.float_blocks(n_channels))
+        yield Stream(rate_hz, n_channels, n_frames, child.float_blocks(n_channels), n_promised)
 
 
 def _command(program: str, path: Path, demuxer: str) -> list[str]:
