@@ -235,3 +235,10 @@ def test_a_full_disk_is_a_sentence_and_leaves_nothing(client_of_mounted, monkeyp
     assert answer.status_code == 507 and "no room" in sentence(answer.content)
     assert kept and not kept[0].exists()
     assert json.loads(answer.content).keys() == {"error", "detail"}
+
+
+def test_a_full_queue_is_a_sentence(mounted, client_of_mounted, monkeypatch):
+    monkeypatch.setattr(mounted.state.page._queue, "max_size", 0)
+    full = client_of_mounted.post("/gradio_api/call/predict", json={"data": [None]})
+    assert full.status_code == 503 and "try again in a minute" in sentence(full.content)
+    assert int(full.headers["retry-after"]) > 0
