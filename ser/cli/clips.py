@@ -13,6 +13,7 @@ from ser.cli.shared import (
     files_of,
     note,
     reason_of,
+    shown,
     why_not,
 )
 from ser.labels import EMOTIONS
@@ -51,7 +52,9 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str]) -> int:
     """Judge every file; 1 when one of them could not be, with a line on standard error."""
     made = parser()
-    options = made.parse_intermixed_args(arguments)
+    n_typed = arguments.index("--") if "--" in arguments else len(arguments)
+    options = made.parse_intermixed_args(arguments[:n_typed])
+    options.files += arguments[n_typed + 1 :]  # argparse itself would take those for options
     if not options.files and not options.version:
         made.error("please name a sound file")
     pipeline = pipeline_in_setting(options)
@@ -63,23 +66,22 @@ def main(arguments: list[str]) -> int:
         return DONE
     status = DONE
     for file in files_of(options.files):
-        name = readable(file)
         if reason := why_not(file):
-            note(f"{name}: {reason}")
+            note(f"{shown(file)}: {reason}")
             status = SOME_FAILED
             continue
         try:
             prediction = pipeline.predict(file)
         except (AudioError, OSError) as error:
-            note(f"{name}: {reason_of(error)}")
+            note(f"{shown(file)}: {reason_of(error)}")
             status = SOME_FAILED
             continue
         if options.emotions:
             prediction = prediction.restricted(options.emotions)
         if options.json:
-            print(json.dumps({"file": name, **prediction.to_dict()}), flush=True)
+            print(json.dumps({"file": readable(file), **prediction.to_dict()}), flush=True)
         else:
-            print(_table(name, prediction, options.quiet), flush=True)
+            print(_table(shown(file), prediction, options.quiet), flush=True)
     return status
 
 

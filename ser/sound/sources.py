@@ -26,6 +26,7 @@ from ser.sound.errors import (
 MAX_CHANNELS = 8
 MIN_RATE_HZ, MAX_RATE_HZ = 4_000, 384_000
 SAMPLES_A_SECOND = 8 * 48_000  # of all channels, over the longest sound that is allowed
+LOUDEST = 2.0**32  # times full scale: what integers give that nobody scaled is still less
 HEAD_BYTES = 64  # enough to tell every container apart
 
 AudioSource = str | os.PathLike | bytes | tuple[int, np.ndarray]
@@ -105,11 +106,17 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
+def are_finite(samples: np.ndarray) -> bool:
+    """Whether they are numbers, and none so large that their squares would not be."""
+    return bool((np.abs(samples) <= LOUDEST).all())
+
+
 def check_finite(samples: np.ndarray) -> None:
-    """Raise NotFiniteError for NaN or infinity."""
-    if not np.isfinite(samples).all():
+    """Raise NotFiniteError for NaN, infinity, or what is as good as that."""
+    if not are_finite(samples):
         raise NotFiniteError(
-            "It holds samples that are not numbers: the file is damaged, please export it anew."
+            "It holds samples that are not numbers, or far too large: the file is damaged, please "
+            "export it anew."
         )
 
 
