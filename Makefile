@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-without-ffmpeg test-numeric test-browsers test-corpora verify-results bench pictures clean
+.PHONY: demo test soak fuzz test-without-ffmpeg test-numeric test-browsers test-corpora verify-results bench pictures clean
 
 demo: $(VENV)/.demo  ## start the app with the embedded model
 	PYTHONUNBUFFERED=1 $(BIN)/python app.py
@@ -35,6 +35,12 @@ bench: $(VENV)/.test  ## speed and memory -> benchmarks/*.json
 	$(BIN)/python -m benchmarks.pretrained
 	$(BIN)/python -m benchmarks.hub
 	$(BIN)/python -m benchmarks.recordings
+
+soak: $(VENV)/.test  ## a hundred visitors at once -> benchmarks/crowd.json (some 14 minutes)
+	$(BIN)/python -m benchmarks.crowd
+
+fuzz: $(VENV)/.test  ## five minutes of made-up files for the readers -> benchmarks/fuzz.json
+	$(BIN)/python -m benchmarks.fuzz
 
 pictures: $(VENV)/.test  ## a picture of the page -> docs/page.png (needs chromium)
 	$(BIN)/python -m docs.make_pictures

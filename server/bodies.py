@@ -18,7 +18,6 @@ from server.limits import (
 from server.routes import door, refused
 
 UPLOAD = "/gradio_api/upload"
-CLOSE = {"Connection": "close"}
 
 
 class _RefusedError(Exception):
@@ -26,7 +25,7 @@ class _RefusedError(Exception):
 
     def __init__(self, status: int, sentence: str):
         super().__init__(sentence)
-        self.answer = refused(status, sentence, **CLOSE)
+        self.answer = refused(status, sentence)
 
 
 class Bodies:
@@ -61,7 +60,7 @@ class Bodies:
         size = most if size is None else size
         if not await asyncio.to_thread(self._has_room, size):
             text = "There is no room for it now: please try again in some minutes."
-            return await refused(507, text, **CLOSE)(scope, receive, send)
+            return await refused(507, text)(scope, receive, send)
         self._promised += size
         try:
             return await self._bounded(most, scope, receive, send)
@@ -123,7 +122,7 @@ _LARGE = "This is too large: at most {} are taken here."
 
 
 def _too_large(most: int) -> JSONResponse:
-    return refused(413, _LARGE.format(_megabytes(most)), **CLOSE)
+    return refused(413, _LARGE.format(_megabytes(most)))
 
 
 def _megabytes(n_bytes: int) -> str:

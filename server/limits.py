@@ -10,6 +10,7 @@ JSON_BYTES = 1 << 20  # of a call: the page's largest has 200 files' names, some
 TOOL_BYTES = 32 << 20  # of a tool's call: ten minutes of 16-bit mono at 16 kHz, as a data URI
 FIELD_BYTES = 1 << 10  # of a part of an upload that is no file
 HEAD_S = 15.0  # until a request's first lines have come
+KEEP_ALIVE_S = 30  # until a connection is closed on which nothing is asked
 BODY_PATIENCE_S = 30.0  # without any of its body
 SLOWEST_BYTES_S = 8 << 10  # at which it comes on average: a weak telephone line has ten times that
 CALLS_AT_ONCE, CALLS_A_SECOND = 120, 2.0  # of one visitor: 50 files of a program, twice over

@@ -1,4 +1,4 @@
-"""The HTTP protocol of uvicorn, with a limit to how long a request's first lines may take."""
+"""The HTTP protocol of uvicorn, with a limit to how long it waits for a client."""
 
 import asyncio
 from typing import Any
@@ -13,6 +13,8 @@ class PatientProtocol(H11Protocol):
     """Close a connection on which no whole request head comes within `HEAD_S`.
 
     uvicorn itself waits for ever for the first request, and for a later one from its first byte on.
+    It also reads, for as long as it comes, a body that was refused already: the client would not
+    see why otherwise. That is bounded in the same way.
     """
 
     def __init__(self, *arguments: Any, **named: Any):
@@ -40,9 +42,11 @@ class PatientProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def _watch(self) -> None:
-        """Start the clock where a head is awaited and it does not run yet; else stop it."""
+        """Start the clock where something is awaited and it does not run yet; else stop it."""
         is_ours = self.transport.get_protocol() is self  # not a WebSocket by now
-        is_awaited = self.conn.their_state is h11.IDLE and not self.timeout_keep_alive_task
+        is_refused = self.conn.our_state is h11.DONE and self.conn.their_state is h11.SEND_BODY
+        is_awaited = self.conn.their_state is h11.IDLE or is_refused
+        is_awaited = is_awaited and not self.timeout_keep_alive_task
         if not is_ours or not is_awaited or self.transport.is_closing():
             self._rest()
         elif self._deadline is None:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import uvicorn
 from fastapi import FastAPI
 
-from server.limits import FRAME_BYTES, MAX_CONNECTIONS, STOP_S
+from server.limits import FRAME_BYTES, KEEP_ALIVE_S, MAX_CONNECTIONS, STOP_S
 from server.patience import PatientProtocol
 
 PORT, N_PORTS = 7860, 100  # a Space looks there; elsewhere the next free one is taken
@@ -82,6 +82,7 @@ def serve(app: FastAPI, listening: socket.socket) -> None:
         log_level="warning",
         http=PatientProtocol,
         limit_concurrency=MAX_CONNECTIONS,
+        timeout_keep_alive=KEEP_ALIVE_S,
         ws="websockets-sansio",
         ws_max_size=FRAME_BYTES,
         timeout_graceful_shutdown=int(STOP_S),

@@ -46,8 +46,8 @@ class Visitors:
             if wait_s and scope["type"] == "websocket":
                 return await send({"type": "websocket.close"})
             if wait_s:
-                headers = {"Retry-After": str(wait_s), "Connection": "close"}
-                return await refused(429, TOO_MANY.format(wait_s), **headers)(scope, receive, send)
+                answer = refused(429, TOO_MANY.format(wait_s), **{"Retry-After": str(wait_s)})
+                return await answer(scope, receive, send)
         return await self._app(scope, receive, send)
 
 

@@ -25,6 +25,7 @@ from tests.server.raw import ask, connect, head, rest, sentence, talk
 CLIP = EXAMPLES / "low-and-slow.flac"
 PART = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.wav"\r\n\r\n'
 FORM = "Content-Type: multipart/form-data; boundary=x"
+LAST = "Connection: close"
 JOIN = "/gradio_api/queue/join"
 
 
@@ -37,7 +38,7 @@ def chunks(data: bytes, size: int = 65_536) -> bytes:
 @pytest.mark.parametrize("path", [JOIN, "/gradio_api/call/predict", "/gradio_api/cancel"])
 def test_json_of_over_a_megabyte_is_refused_before_it_is_sent(path):
     told = f"Content-Length: {JSON_BYTES + 1}"
-    answer = talk(running_app().url, head("POST", path, told))
+    answer = talk(running_app().url, head("POST", path, told, LAST))
     assert b" 413 " in answer and b"at most 1 MB" in answer
 
 
@@ -52,13 +53,13 @@ def test_so_is_what_does_not_tell_its_size():
 
 
 def test_a_body_where_none_belongs_is_refused():
-    answer = talk(running_app().url, head("GET", "/health", "Content-Length: 5") + b"hello")
+    answer = talk(running_app().url, head("GET", "/health", "Content-Length: 5", LAST) + b"hello")
     assert b" 413 " in answer and b"0 bytes" in answer
 
 
 def test_an_upload_in_chunks_is_taken():
     body = chunks(PART + CLIP.read_bytes() + b"\r\n--x--\r\n")
-    lines = (FORM, "Transfer-Encoding: chunked", "Connection: close")
+    lines = (FORM, "Transfer-Encoding: chunked", LAST)
     answer = talk(running_app().url, head("POST", "/gradio_api/upload", *lines) + body)
     assert b" 200 " in answer and b"a.wav" in answer
 
@@ -105,7 +106,7 @@ def hurried(tmp_path, monkeypatch):
 
 def test_a_body_that_does_not_come_is_waited_for_no_longer(hurried):
     began_s = time.monotonic()
-    answer = talk(hurried, head("POST", JOIN, "Content-Length: 100") + b"{")
+    answer = talk(hurried, head("POST", JOIN, "Content-Length: 100", LAST) + b"{")
     assert b" 408 " in answer and b"in time" in answer
     assert 0.4 < time.monotonic() - began_s < 5
 
@@ -127,11 +128,30 @@ def test_nor_is_one_that_comes_byte_by_byte(hurried):
 
 def test_one_at_the_speed_of_a_weak_line_is_taken(hurried):
     with connect(hurried) as connection:
-        connection.sendall(head("POST", JOIN, "Content-Length: 3000", "Connection: close"))
+        connection.sendall(head("POST", JOIN, "Content-Length: 3000", LAST))
         for _ in range(15):
             connection.sendall(bytes(200))
             time.sleep(0.1)  # twice the slowest
         assert b" 200 " in rest(connection)
+
+
+def test_a_client_that_is_refused_is_heard_out_and_learns_why(hurried):
+    """It sends all of it before it reads; a connection that was closed would be an error to it."""
+    body = bytes(JSON_BYTES + 1)
+    status, _, told = ask(hurried + JOIN, body, Content_Type="application/json")
+    assert status == 413 and "at most 1 MB" in sentence(told)
+
+
+def test_but_not_for_ever(hurried):
+    with connect(hurried) as connection:
+        connection.sendall(head("POST", JOIN, f"Content-Length: {JSON_BYTES + 1}"))
+        assert b" 413 " in connection.recv(1000)
+        began_s = time.monotonic()
+        with pytest.raises(OSError):
+            while time.monotonic() - began_s < 10:
+                connection.sendall(b"x")
+                time.sleep(0.05)
+        assert time.monotonic() - began_s < 5
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET /heal"])

@@ -203,3 +203,16 @@ def test_ones_own_folder_is_closed_to_others(tmp_path):
     (tmp_path / "ser-recordings").mkdir(mode=0o755)
     folder = own_folder(tmp_path)
     assert folder == tmp_path / "ser-recordings" and folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_the_page_is_written_once_for_each_name_of_the_app(mounted, client_of_mounted, monkeypatch):
+    def page(host: str, **headers: str) -> str:
+        answer = client_of_mounted.get("/", headers={"Host": host, **headers})
+        assert answer.status_code == 200
+        return answer.text
+
+    first, other = page("voice.example"), page("other.example")
+    assert "http://voice.example" in first and "http://other.example" in other
+    assert "https://voice.example" in page("voice.example", **{"X-Forwarded-Proto": "https"})
+    monkeypatch.setattr(mounted.state.page.app, "get_blocks", None)  # what would write it
+    assert page("voice.example") == first and page("other.example") == other
