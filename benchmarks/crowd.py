@@ -94,7 +94,7 @@ def _with_app(measure) -> dict:
 async def _crowd_then_calls(url: str, pid: int, asked: argparse.Namespace) -> dict:
     at_start_mb = memory_mb(pid)
     crowd, calls = Told(), Told()
-    async with httpx.AsyncClient(base_url=url, timeout=120, limits=httpx.Limits()) as client:
+    async with httpx.AsyncClient(base_url=url, timeout=120) as client:
         visitors = [await Visitor.new(client, number, crowd) for number in range(asked.visitors)]
         n_calls = await Visitor.new(client, asked.visitors, calls)
         until_s = time.monotonic() + asked.crowd_s
@@ -187,12 +187,8 @@ class Visitor:
         config = (await client.get("/config")).json()
         parts = {part["id"]: part for part in config["components"]}
         api = next(d for d in config["dependencies"] if d["api_name"] == "predict")
-        page = next(
-            d
-            for d in config["dependencies"]
-            if any(event == "upload" for _, event in d["targets"])
-            and parts[d["inputs"][0]]["props"].get("elem_id") == "clip-file"
-        )
+        sender = next(n for n, p in parts.items() if p["props"].get("elem_id") == "clip-file")
+        page = next(d for d in config["dependencies"] if [sender, "upload"] in d["targets"])
         rest = [parts[i]["props"].get("value") for i in page["inputs"][1:]]
         visitor = cls(
             *(client, number, Told(), _flac(samples), ""),

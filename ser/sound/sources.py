@@ -93,7 +93,7 @@ def cut_off(promised_s: float, there_s: float, least_s: float) -> list[str]:
     if promised_s - there_s <= least_s:
         return []
     promised, there = (
-        f"{seconds:.1f} s" if promised_s < 60 else clock(seconds)
+        f"{seconds:.1f} s" if promised_s < 10 else clock(seconds)
         for seconds in (promised_s, there_s)
     )
     return [f"Cut off: {promised} were promised, {there} are there."]

@@ -46,7 +46,7 @@ def test_so_they_are_of_what_ffmpeg_reads(tmp_path, ffmpeg, suffix):
     there_s = len(sound.waveform) / 16_000
     assert 5 < there_s < 15
     if suffix in ("m4a", "webm", "mp3"):
-        assert re.search(r"Cut off: (19|20)\.\d s were promised", sound.warnings[0])
+        assert re.search(r"Cut off: 0:(19|20) were promised", sound.warnings[0])
 
 
 @pytest.mark.parametrize("rate_hz", [8_000, 11_025, 22_050, 44_100, 48_000])
@@ -61,7 +61,7 @@ def test_a_whole_file_is_not_called_cut_off(suffix, rate_hz):
 
 
 @pytest.mark.parametrize("suffix", ["m4a", "webm", "aac", "wma", "opus", "mp3", "mp4"])
-@pytest.mark.parametrize("rate_hz", [8_000, 22_050, 44_100, 48_000])
+@pytest.mark.parametrize("rate_hz", [8_000, 44_100])
 def test_nor_is_a_whole_one_of_ffmpeg(tmp_path, ffmpeg, suffix, rate_hz):
     source, path = tmp_path / "a.wav", tmp_path / f"a.{suffix}"
     soundfile.write(source, voice(3.3, rate_hz), rate_hz)
