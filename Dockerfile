@@ -6,10 +6,10 @@ RUN apt-get update \
  && apt-get install -y --no-install-recommends ca-certificates ffmpeg python3 python3-venv \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
-COPY pre-requirements.txt requirements.txt ./
+COPY requirements.lock ./
 RUN python3 -m venv /venv \
- && /venv/bin/pip install --no-cache-dir -r pre-requirements.txt \
- && /venv/bin/pip install --no-cache-dir -r requirements.txt
+ && /venv/bin/pip install --no-cache-dir --require-hashes \
+    --extra-index-url https://download.pytorch.org/whl/cpu -r requirements.lock
 COPY LICENSE app.py ./
 COPY examples examples
 COPY page page

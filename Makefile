@@ -2,8 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+UV := 0.13.9
+LOCK_OPTIONS := --torch-backend cpu
 
-.PHONY: demo test test-without-ffmpeg test-numeric test-browsers test-corpora verify-results bench pictures clean
+.PHONY: demo test lock soak fuzz test-without-ffmpeg test-numeric test-browsers test-corpora verify-results bench pictures clean
 
 demo: $(VENV)/.demo  ## start the app with the embedded model
 	PYTHONUNBUFFERED=1 $(BIN)/python app.py
@@ -35,6 +37,21 @@ bench: $(VENV)/.test  ## speed and memory -> benchmarks/*.json
 	$(BIN)/python -m benchmarks.pretrained
 	$(BIN)/python -m benchmarks.hub
 	$(BIN)/python -m benchmarks.recordings
+
+lock:  ## requirements.lock, from requirements.txt: names, versions, hashes
+	$(PYTHON) -m venv $(VENV)-lock
+	$(VENV)-lock/bin/python -m pip install uv==$(UV)
+	sed 's/^torch==[0-9.]*$$/&+cpu/' requirements.txt | $(VENV)-lock/bin/uv pip compile - $(LOCK_OPTIONS) \
+		--generate-hashes --python-version 3.11 --python-platform x86_64-unknown-linux-gnu \
+		--no-emit-index-url --no-emit-find-links --no-header --no-annotate -q -o $(VENV)-lock/lock
+	(head -2 requirements.lock; cat $(VENV)-lock/lock) > $(VENV)-lock/new && mv $(VENV)-lock/new requirements.lock
+	rm -r $(VENV)-lock
+
+soak: $(VENV)/.test  ## a hundred visitors at once -> benchmarks/crowd.json (some 14 minutes)
+	$(BIN)/python -m benchmarks.crowd
+
+fuzz: $(VENV)/.test  ## five minutes of made-up files for the readers -> benchmarks/fuzz.json
+	$(BIN)/python -m benchmarks.fuzz
 
 pictures: $(VENV)/.test  ## a picture of the page -> docs/page.png (needs chromium)
 	$(BIN)/python -m docs.make_pictures

@@ -10,9 +10,11 @@ from page.sharing import OUT_OF_ORDER
 from page.theme import CSS, HEAD, JS, THEME
 from ser.checkpoints.serving import serve as served_model
 from ser.feedback.setting import FeedbackOffError, from_environment
+from ser.native_lines import bound_native_lines
 from ser.process import keep_memory, one_thread
 from server.api import add_endpoints
 from server.health import Health
+from server.limits import NATIVE_LINES
 from server.live import Live
 from server.mount import mount
 from server.serve import address, listen, serve
@@ -23,10 +25,12 @@ from server.uploads import (
     folder_of_uploads,
     run_no_ffprobe,
 )
+from server.visitors import trusted_proxies
 
 
 def main() -> None:
     """Load and warm the model, start the sweeper and the sharing, serve until stopped."""
+    bound_native_lines(NATIVE_LINES)
     one_thread()
     keep_memory()
     folder_of_uploads(DELETE_AGE_S, SWEEP_EVERY_S)
@@ -44,14 +48,15 @@ def main() -> None:
         notice = " ".join(filter(None, [notice, OUT_OF_ORDER]))
     page = build(served.pipeline, notice, shared)
     try:
+        n_proxies = trusted_proxies()
         listening = listen()
-    except OSError as error:
+    except (OSError, ValueError) as error:
         sys.exit(f"error: {error}")
     here = address(listening)
     add_endpoints(page, served.pipeline, example=example_address(here, sounds))
     looks = {"theme": THEME, "css_paths": CSS, "js": JS, "head": HEAD}
     health, live = Health(served.pipeline), Live(served.pipeline)
-    app = mount(page, health, live, sounds, here, BROWSER, **looks)
+    app = mount(page, health, live, sounds, here, BROWSER, n_proxies=n_proxies, **looks)
     print(f"* Running on local URL:  {here}", flush=True)
     serve(app, listening)
 

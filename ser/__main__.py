@@ -19,9 +19,11 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(arguments: list[str]) -> int:
     from ser.checkpoints.checkpoint import CheckpointError
     from ser.cli import shared
+    from ser.native_lines import bound_native_lines
     from ser.recordings.whole_files import OutputError
     from ser.sound.audio import AudioError
 
+    bound_native_lines(most=0)  # a sentence of ours tells what is wrong
     for stream in filter(None, (sys.stdout, sys.stderr)):
         stream.reconfigure(errors="replace")  # an emoji on a console that has none
     is_command = bool(arguments) and arguments[0] in COMMANDS

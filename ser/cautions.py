@@ -27,6 +27,8 @@ def cautions(
     else:
         judged_s = sum(window.stop - window.start for window in heard.windows) / SAMPLE_RATE
     is_clipped = np.mean(np.abs(waveform) >= CLIPPED_LEVEL) > CLIPPED_SHARE
+    is_long = duration_s > MAX_WINDOW_S
+    why_in_parts = f"Longer than {MAX_WINDOW_S:.0f} s" if is_long else "With long pauses"
     found = {
         f"Very short ({short_s:.1f} s{of_speech}): a whole sentence gives a better answer.": (
             short_s < SHORT_S
@@ -35,7 +37,7 @@ def cautions(
         "Clipped: the recording is too loud, parts of it are distorted.": is_clipped,
         "Mostly silence: only a small part of the recording was judged.": is_judged
         and judged_s < SPEECH_SHARE * duration_s,
-        f"Longer than {MAX_WINDOW_S:.0f} s: judged in {len(heard.windows)} windows, cut at the "
+        f"{why_in_parts}: judged in {len(heard.windows)} windows, cut at the "
         "quietest places; the answer is their average by length.": is_judged
         and len(heard.windows) > 1,
     }

@@ -101,11 +101,7 @@ class EmotionPipeline:
                 answers = [self._judge(of_window) for of_window in seen]
             thresholds = self.checkpoint.config.speech_thresholds
             gated = gate(waveform, heard, [a.speech for a in answers], thresholds)
-            warnings = [
-                *warnings,
-                *cautions(waveform, heard, self.config, gated.reason is None),
-                *gated.warnings,
-            ]
+            found = cautions(waveform, heard, self.config, gated.reason is None)
         timings_ms["total"] += audio_ms
         shares = gated.votes / gated.votes.sum()
         probabilities = sum(w * a.probabilities for w, a in zip(shares, answers, strict=True))
@@ -126,7 +122,7 @@ class EmotionPipeline:
             ),
             duration_s=len(waveform) / SAMPLE_RATE,
             timings_ms=timings_ms,
-            warnings=warnings + gated.warnings,
+            warnings=[*warnings, *found, *gated.warnings],
             speech_share=None
             if gated.speech_s is None
             else gated.speech_s * SAMPLE_RATE / len(waveform),

@@ -6,9 +6,10 @@ import sys
 
 from threadpoolctl import threadpool_limits
 
-# mallopt(3): the names of glibc's two settings, and values that no prediction comes near
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+# mallopt(3): the names of glibc's settings, and values that no prediction comes near
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 TRIM_THRESHOLD, MMAP_THRESHOLD = 1 << 30, 32 << 20
+N_ARENAS = 2  # each keeps memory of its own; threads come and go, predictions run two at a time
 
 
 def one_thread() -> None:
@@ -34,3 +35,10 @@ def keep_memory() -> None:
     if mallopt:
         mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD)
         mallopt(M_TRIM_THRESHOLD, TRIM_THRESHOLD)
+        mallopt(M_ARENA_MAX, N_ARENAS)
+
+
+def give_memory_back() -> None:
+    """Give what is kept for the next prediction back to the system; elsewhere do nothing."""
+    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None:
+        trim(0)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import gradio as gr
-from gradio.blocks import BlockFunction
 from gradio_client import handle_file
 
 from ser.labels import LABELS
@@ -15,6 +14,7 @@ from ser.pipeline import EmotionPipeline
 from ser.recordings.timeline import CancelledError
 from ser.recordings.timeline import timeline as judge_timeline
 from server.awaited import while_awaited
+from server.failures import tell_what_is_malformed
 from server.limits import MAX_FILES
 from server.problems import NOTHING_SENT, Problem, ProblemError, chosen, problem, switched, told
 
@@ -80,7 +80,7 @@ def add_endpoints(page: gr.Blocks, pipeline: EmotionPipeline, example: str) -> N
         many = {"concurrency_id": "many", "concurrency_limit": 1}
         _endpoint(timeline, [clip, emotions], TIMELINE, **many)
         _endpoint(predict_files, [clips, emotions, embedding], PREDICT_FILES, **many)
-    _bear_what_is_left_out(page)
+    tell_what_is_malformed(page)
 
 
 TOO_MANY_FILES = Problem("too_many_files", f"Please send no more than {MAX_FILES} files at a time.")
@@ -166,16 +166,3 @@ def _explain_by(component: gr.components.Component, payload: object) -> None:
     Gradio's own example is an address on another server, which is not fetched.
     """
     component.example_payload = lambda: payload
-
-
-def _bear_what_is_left_out(page: gr.Blocks) -> None:
-    """Let programs leave out what came later than they did, also where parameters have no names."""
-    preprocess = page.preprocess_data
-
-    async def with_all(function: BlockFunction, values: list, *more: object, **named: object):
-        missing = len(function.inputs) - len(values)
-        if function.api_visibility == "public" and values:
-            values = [*values, *[None] * missing]
-        return await preprocess(function, values, *more, **named)
-
-    page.preprocess_data = with_all

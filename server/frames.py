@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ser.sound.sources import LOUDEST
+from ser.sound.sources import are_finite
 from server.limits import RATES_HZ, LiveLimits
 from server.problems import Problem, ProblemError, chosen
 
@@ -189,7 +189,7 @@ class Inbox:
                 "most, best a tenth of a second.",
             )
         samples = np.frombuffer(frame, dtype).astype(dtype.newbyteorder("="), copy=False)
-        if dtype.kind == "f" and not (np.abs(samples) <= LOUDEST).all():
+        if dtype.kind == "f" and not are_finite(samples):
             raise RefusedError(
                 number, "not_finite", f"Frame {number} has samples that are no numbers or no sound."
             )

@@ -5,12 +5,25 @@ from dataclasses import dataclass
 MAX_FILE_SIZE = "400mb"  # three hours of 16-bit mono at 16 kHz are 346 MB
 MAX_UPLOAD_BYTES = (400 << 20) + (64 << 10)  # the same, with what frames it
 UPLOADS_BYTES = 4 << 30  # of all visitors' files together, until they are deleted
+FREE_BYTES = 64 << 20  # of the disk stay free
+JSON_BYTES = 1 << 20  # of a call: the page's largest has 200 files' names, some 100 KB
+TOOL_BYTES = 32 << 20  # of a tool's call: ten minutes of 16-bit mono at 16 kHz, as a data URI
+FIELD_BYTES = 1 << 10  # of a part of an upload that is no file
+HEAD_S = 15.0  # until a request's first lines have come
+KEEP_ALIVE_S = 30  # until a connection is closed on which nothing is asked
+BODY_PATIENCE_S = 30.0  # without any of its body
+SLOWEST_BYTES_S = 8 << 10  # at which it comes on average: a weak telephone line has ten times that
+CALLS_AT_ONCE, CALLS_A_SECOND = 120, 2.0  # of one visitor: 50 files of a program, twice over
+MOST_VISITORS = 10_000  # remembered
+MAX_CONNECTIONS = 1000  # a page holds two
+MAX_SESSIONS = 500  # whose choices are remembered
 MAX_WAITING = 32  # in the queue: at two a time the last still waits only seconds
 CONCURRENT = 2  # predictions at a time, as many as a free Space has cores; each on one thread
-STOP_S = 5.0  # after SIGTERM, until what still runs is cut off
+STOP_S = 25.0  # after SIGTERM, until what still runs is cut off
 HEALTH_EVERY_S = 60.0  # the model is asked again whether it still gives its golden answer
 HEALTH_PATIENCE_S = 20.0  # with a model that has not answered by then, the app is not well
 MAX_FILES = 50  # in one request
+NATIVE_LINES = 20  # of C libraries in the log a minute
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,19 @@ from fastapi import FastAPI, HTTPException, WebSocket
 from fastapi.responses import FileResponse, JSONResponse
 
 import ser
+from server.bodies import Bodies
+from server.failures import answer_in_sentences
+from server.headers import Headers
 from server.health import Health
 from server.limits import CONCURRENT, MAX_FILE_SIZE, MAX_WAITING
 from server.live import Live
 from server.opening import Opening
+from server.parts import read_parts_so
+from server.routes import Doors
+from server.sessions import remember_little
 from server.tools import finish_tools
-from server.uploads import EXAMPLES_PATH, Budget
+from server.uploads import EXAMPLES_PATH, stored
+from server.visitors import Visitors
 
 SCHEMA = Path(ser.__file__).parent / "schema.json"
 
@@ -27,6 +34,7 @@ def mount(
     here: str | None = None,
     browser: Mapping[str, Path] | None = None,
     head: str = "",
+    n_proxies: int = 0,
     **looks: object,
 ) -> FastAPI:
     """Lay out what is served.
@@ -47,6 +55,8 @@ def mount(
         What the page's own scripts are: name in the address, below /browser/ -> file.
     head
         HTML for the start of the page's head.
+    n_proxies
+        How many proxies before this server tell truly who asks: see `server.visitors`.
     looks
         `theme`, `css_paths`, `js` and the like, which `gr.mount_gradio_app` takes.
 
@@ -58,7 +68,10 @@ def mount(
     app = FastAPI(title="Speech emotion", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.page, app.state.live = page, live
     app.add_middleware(Opening, head=head)
-    app.add_middleware(Budget)
+    app.add_middleware(Bodies, stored=stored)
+    app.add_middleware(Visitors, n_proxies=n_proxies)
+    app.add_middleware(Doors)
+    app.add_middleware(Headers)  # the outermost
 
     def going_on() -> dict:
         return {
@@ -92,7 +105,8 @@ def mount(
     async def answer_schema() -> FileResponse:
         return FileResponse(SCHEMA, media_type="application/schema+json")
 
-    page.queue(max_size=MAX_WAITING, default_concurrency_limit=CONCURRENT)
+    read_parts_so()
+    page.queue(max_size=MAX_WAITING, default_concurrency_limit=CONCURRENT, api_open=False)
     gr.mount_gradio_app(
         app,
         page,
@@ -110,5 +124,7 @@ def mount(
     # Only `launch` sets these. Until it has launched, Gradio opens any file that a stranger names.
     page.has_launched = True
     page.app = page.server_app = app.routes[-1].app
+    answer_in_sentences(page.app)
+    remember_little(page)
     finish_tools(page, here)
     return app

@@ -1,5 +1,6 @@
 """Whatever goes wrong, as a code that programs can rely on and a sentence for people."""
 
+import errno
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,6 +45,15 @@ CANCELLED = Problem("cancelled", "This was cancelled: please send it again to ha
 INTERNAL = Problem(
     "internal", "Something went wrong on our side: please try again, or try another recording."
 )
+NO_ROOM = Problem(
+    "no_room", "There is no room on our side for it now: please try again in some minutes."
+)
+MALFORMED = Problem(
+    "malformed",
+    "The parameters cannot be read: please send them as docs/api.md shows, each file as the path "
+    "that its upload gave, in the form of a gradio.FileData.",
+)
+FULL = {errno.ENOSPC, errno.EDQUOT}  # of a disk
 
 
 def chosen(emotions: object) -> tuple[str, ...] | None:
@@ -73,6 +83,9 @@ def problem(error: Exception) -> Problem:
         return GONE
     if isinstance(error, CancelledError):
         return CANCELLED
+    if isinstance(error, OSError) and error.errno in FULL:
+        LOG.error("The disk is full: %s", error)
+        return NO_ROOM
     if isinstance(error, AudioError):
         return Problem(error.code, str(error))
     LOG.error("A recording could not be judged", exc_info=error)

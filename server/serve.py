@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable
 import uvicorn
 from fastapi import FastAPI
 
-from server.limits import FRAME_BYTES, STOP_S
+from server.limits import FRAME_BYTES, KEEP_ALIVE_S, MAX_CONNECTIONS, STOP_S
+from server.patience import PatientProtocol
 
 PORT, N_PORTS = 7860, 100  # a Space looks there; elsewhere the next free one is taken
 
@@ -18,21 +19,24 @@ HIGHEST_PORT = 65_535
 def listen() -> socket.socket:
     """Take the address that GRADIO_SERVER_NAME and GRADIO_SERVER_PORT name, as Gradio does.
 
-    Without them 127.0.0.1 (on a Space 0.0.0.0), and 7860 or the next free port after it. Raises
-    OSError with a sentence where nothing can be had.
+    Without them 127.0.0.1 (on a Space 0.0.0.0), and 7860 or the next free port after it; a port
+    that was named is taken or none. Raises OSError with a sentence where nothing can be had.
     """
     name = os.environ.get("GRADIO_SERVER_NAME") or (
         "0.0.0.0" if "SPACE_ID" in os.environ else "127.0.0.1"
     )
+    is_named = bool(os.environ.get("GRADIO_SERVER_PORT"))
     first = _number("GRADIO_SERVER_PORT", PORT)
-    last = min(first + _number("GRADIO_NUM_PORTS", N_PORTS) - 1, HIGHEST_PORT)
+    n_ports = _number("GRADIO_NUM_PORTS", 1 if is_named else N_PORTS)
+    last = min(first + n_ports - 1, HIGHEST_PORT)
     host = name.strip("[]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for port in range(first, last + 1):
         with contextlib.suppress(OSError):
             return socket.create_server((host, port), family=family, backlog=2048)
+    what = f"Port {first} cannot" if first == last else f"No port from {first} to {last} can"
     raise OSError(
-        f"No port from {first} to {last} can be had at {name}: name another one in "
+        f"{what} be had at {name}: name another one in "
         "GRADIO_SERVER_PORT, or another address in GRADIO_SERVER_NAME."
     )
 
@@ -76,6 +80,9 @@ def serve(app: FastAPI, listening: socket.socket) -> None:
     config = uvicorn.Config(
         app,
         log_level="warning",
+        http=PatientProtocol,
+        limit_concurrency=MAX_CONNECTIONS,
+        timeout_keep_alive=KEEP_ALIVE_S,
         ws="websockets-sansio",
         ws_max_size=FRAME_BYTES,
         timeout_graceful_shutdown=int(STOP_S),

@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import shutil
+import stat
 import tempfile
 import threading
 import time
@@ -14,49 +15,22 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import gradio as gr
-from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
 
-from server.limits import MAX_UPLOAD_BYTES, UPLOADS_BYTES
+from ser.process import give_memory_back
 from server.problems import Problem
 
 EXAMPLES_PATH = "/examples/"  # of their addresses on this server
 LOG = logging.getLogger(__name__)
 
 
-class Budget:
-    """Refuse an upload before it is sent: one that is too large, or that finds no room left."""
-
-    def __init__(
-        self, app: ASGIApp, most_bytes: int = MAX_UPLOAD_BYTES, all_bytes: int = UPLOADS_BYTES
-    ):
-        self._app, self._most, self._all = app, most_bytes, all_bytes
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 413 or 507 with a sentence; hand on everything else."""
-        if scope["type"] == "http" and scope["path"].endswith("/gradio_api/upload"):
-            sent = dict(scope["headers"]).get(b"content-length", b"")
-            size = int(sent) if sent.isdigit() else 0
-            if size > self._most:
-                return await _refused(413, "This is too large.")(scope, receive, send)
-            if size + await asyncio.to_thread(_stored) > self._all:
-                text = "There is no room for it now: please try again in some minutes."
-                return await _refused(507, text)(scope, receive, send)
-        return await self._app(scope, receive, send)
-
-
-def _refused(status: int, text: str) -> JSONResponse:
-    return JSONResponse({"error": text}, status, {"Connection": "close"})
-
-
-def _stored() -> int:
-    """Bytes that lie in the folder of uploads."""
-    total = 0
-    for folder, _, names in os.walk(os.environ.get("GRADIO_TEMP_DIR", "")):
+def stored() -> tuple[int, Path]:
+    """How many bytes lie in the folder of uploads, and that folder."""
+    top, total = os.environ.get("GRADIO_TEMP_DIR", ""), 0
+    for folder, _, names in os.walk(top):
         for name in names:
             with contextlib.suppress(OSError):  # deleted meanwhile
                 total += os.stat(os.path.join(folder, name)).st_size
-    return total
+    return total, Path(top or tempfile.gettempdir())
 
 
 def folder_of_uploads(delete_age_s: float, sweep_every_s: float) -> Path:
@@ -64,16 +38,36 @@ def folder_of_uploads(delete_age_s: float, sweep_every_s: float) -> Path:
 
     It is a folder of its own, since everything in it is deleted.
     """
-    folder = Path(os.environ.get("GRADIO_TEMP_DIR", tempfile.gettempdir())) / "ser-recordings"
-    folder.mkdir(parents=True, exist_ok=True)
+    top = Path(os.environ.get("GRADIO_TEMP_DIR", tempfile.gettempdir()))
+    top.mkdir(parents=True, exist_ok=True)
+    folder = own_folder(top)
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
     gr.mcp.DEFAULT_TEMP_DIR = str(folder)  # it was read when Gradio was imported
     threading.Thread(target=_sweep, args=[folder, delete_age_s, sweep_every_s], daemon=True).start()
     return folder
 
 
+def own_folder(top: Path) -> Path:
+    """A folder in `top` that nobody else can read: voices lie in it.
+
+    In a shared `top` its name may be taken by another user; then it has this user's number in it.
+    """
+    for name in ("ser-recordings", f"ser-recordings-{os.getuid()}"):
+        folder = top / name
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+        found = folder.lstat()
+        if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid():
+            folder.chmod(0o700)  # one of an earlier version let others in
+            return folder
+    return Path(tempfile.mkdtemp(prefix="ser-recordings-", dir=top))
+
+
 def _sweep(folder: Path, delete_age_s: float, sweep_every_s: float) -> None:
-    """Delete old recordings for ever; `delete_cache` alone forgets uploads that were cut off."""
+    """Delete old recordings for ever, and give back memory that they took.
+
+    `delete_cache` alone forgets what a process that was killed left behind.
+    """
     while True:
         try:
             for path in folder.rglob("*"):
@@ -81,6 +75,7 @@ def _sweep(folder: Path, delete_age_s: float, sweep_every_s: float) -> None:
                     path.unlink()
         except OSError:  # a file that vanished meanwhile, for one; the next sweep comes soon
             LOG.warning("A sweep of the recordings was cut short", exc_info=True)
+        give_memory_back()
         time.sleep(sweep_every_s)
 
 

@@ -1,6 +1,6 @@
 // <voice-source>: record, choose or drop a sound; then wait for what is said of it.
 import { clock, listen, wav } from "./microphone.js";
-import { cancel, send } from "./uploads.js";
+import { cancel, send, why_refused } from "./uploads.js";
 
 const sounds = new Map(); // what a browser can play of each source's last sound
 const CANCEL_AFTER_MS = 2000;
@@ -163,15 +163,20 @@ class VoiceSource extends HTMLElement {
   }
 
   keep(files) {
-    if (sounds.has(this.id)) URL.revokeObjectURL(sounds.get(this.id));
-    sounds.set(this.id, URL.createObjectURL(files[0]));
+    this.play(URL.createObjectURL(files[0]));
     this.files = files;
     this.dispatchEvent(new CustomEvent("taken", { detail: files }));
   }
 
+  // What the next answer is of; the last sound is kept until there is one.
+  play(address) {
+    this.former = sounds.get(this.id);
+    sounds.set(this.id, address);
+  }
+
   // A sound that the server has already.
   use(address) {
-    sounds.set(this.id, address);
+    this.play(address);
     this.is_new = true;
     this.wait("Listening …");
   }
@@ -180,19 +185,29 @@ class VoiceSource extends HTMLElement {
     this.is_waiting = true;
     this.problem("");
     this.say(text);
+    this.shown = this.told();
     this.answers().forEach((part) => part.classList.add("old"));
     clearTimeout(this.timer);
     this.timer = setTimeout(() => { this.canceller.hidden = !this.is_waiting; }, CANCEL_AFTER_MS);
   }
 
-  sending({ state, status }) {
+  sending({ state, why }) {
     if (!this.is_waiting) return;
     if (state === "sent") return this.say("Listening …");
+    if (state === "cancelled") return this.done(null, "Cancelled.");
+    this.unanswered(why
+      || "The file did not reach the server: please check the connection and try again.");
+  }
+
+  // Why there is no answer. That of another sound does not stay as if it were this one's.
+  unanswered(why) {
     this.done();
-    if (state === "cancelled") return this.say("Cancelled.");
-    this.problem(status === 413 || status === 507
-      ? `The file is too large for what is free here: at most ${this.most_mb} MB are taken.`
-      : "The file did not reach the server: please check the connection and try again.");
+    this.problem(why);
+    if (!this.is_new) return;
+    this.is_new = false;
+    if (this.told() === this.shown) this.answers().forEach((part) => part.classList.add("gone"));
+    URL.revokeObjectURL(sounds.get(this.id));
+    sounds.set(this.id, this.former);
   }
 
   // The answer is there; `focus` is what a visitor goes on reading from.
@@ -201,7 +216,7 @@ class VoiceSource extends HTMLElement {
     clearTimeout(this.timer);
     this.canceller.hidden = true;
     this.say(text);
-    this.answers().forEach((part) => part.classList.remove("old"));
+    this.answers().forEach((part) => part.classList.remove("old", "gone"));
     if (!focus) return;
     focus.focus({ preventScroll: true });
     const { top, bottom } = focus.getBoundingClientRect();
@@ -216,6 +231,12 @@ class VoiceSource extends HTMLElement {
   }
 
   answers() { return [...document.querySelectorAll(`.answer-of-${this.id}`)]; }
+
+  // What the answer says; Gradio's own signs beside it change with every question.
+  told() {
+    const texts = this.answers().flatMap((part) => [...part.querySelectorAll("voice-answer, voice-table")]);
+    return texts.map((part) => part.textContent).join();
+  }
 
   get canceller() { return this.querySelector("[data-do=cancel]"); }
 
@@ -251,6 +272,7 @@ customElements.define("voice-answer", class extends HTMLElement {
       const source = document.getElementById(this.dataset.source);
       const headline = this.querySelector(".answer");
       source.done(source.is_new ? headline : null, source.is_new ? "" : headline.textContent);
+      if (source.is_new) URL.revokeObjectURL(source.former);
       source.is_new = false;
     });
   }
@@ -262,7 +284,8 @@ window.voice = { // what Python's events call
   again: (id, sound) => sound && source(id).wait("Listening …"),
   use: (id, name) => source(id).use(String(new URL(`../examples/${name}`, import.meta.url))),
   failed(id) {
-    source(id).done();
-    source(id).problem("The server did not answer: please try again in a moment.");
+    source(id).unanswered(
+      why_refused() || "The server did not answer: please try again in a moment.",
+    );
   },
 };

@@ -1,10 +1,21 @@
 // What Gradio uploads: told when it begins, ends and fails, and cancelled where asked.
 
 let abort = null;
+let refusal = ""; // why the server would not take what was asked last, in its own words
 const fetch_as_it_is = window.fetch;
+
+async function refused(answer) {
+  const told = await answer.clone().json().catch(() => ({}));
+  return typeof told.error === "string" ? told.error : "";
+}
 
 window.fetch = async (input, options = {}) => {
   const address = String(input?.url ?? input);
+  if (options.method === "POST" && /\/gradio_api\/queue\/join(\?|$)/.test(address)) {
+    const answer = await fetch_as_it_is(input, options);
+    refusal = answer.ok ? "" : await refused(answer);
+    return answer;
+  }
   if (options.method !== "POST" || !/\/gradio_api\/upload(\?|$)/.test(address)) {
     return fetch_as_it_is(input, options);
   }
@@ -12,10 +23,10 @@ window.fetch = async (input, options = {}) => {
   abort = new AbortController();
   try {
     const answer = await fetch_as_it_is(input, { ...options, signal: abort.signal });
-    tell(answer.ok ? { state: "sent" } : { state: "failed", status: answer.status });
+    tell(answer.ok ? { state: "sent" } : { state: "failed", why: await refused(answer) });
     return answer;
   } catch (error) {
-    tell({ state: error.name === "AbortError" ? "cancelled" : "failed", status: 0 });
+    tell({ state: error.name === "AbortError" ? "cancelled" : "failed", why: "" });
     throw error;
   } finally {
     abort = null;
@@ -38,3 +49,6 @@ export function cancel() {
   abort?.abort();
   return is_sending;
 }
+
+// Why a question was refused, where that was said.
+export const why_refused = () => refusal;

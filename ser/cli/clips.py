@@ -14,6 +14,7 @@ from ser.cli.shared import (
     note,
     reason_of,
     say,
+    shown,
     why_not,
 )
 from ser.labels import EMOTIONS
@@ -55,7 +56,9 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str]) -> int:
     """Judge every file; 1 when one of them could not be, with a line on standard error."""
     made = parser()
-    options = made.parse_intermixed_args(arguments)
+    n_typed = arguments.index("--") if "--" in arguments else len(arguments)
+    options = made.parse_intermixed_args(arguments[:n_typed])
+    options.files += arguments[n_typed + 1 :]  # argparse itself would take those for options
     if not options.files and not options.version:
         made.error("please name a sound file")
     if options.embedding and not options.json:
@@ -69,24 +72,23 @@ def main(arguments: list[str]) -> int:
         return DONE
     status = DONE
     for file in files_of(options.files):
-        name = readable(file)
         if reason := why_not(file):
-            note(f"{name}: {reason}")
+            note(f"{shown(file)}: {reason}")
             status = SOME_FAILED
             continue
         try:
             prediction = pipeline.predict(file)
         except (AudioError, OSError) as error:
-            note(f"{name}: {reason_of(error)}")
+            note(f"{shown(file)}: {reason_of(error)}")
             status = SOME_FAILED
             continue
         if options.emotions:
             prediction = prediction.restricted(options.emotions)
         if options.json:
-            answer = {"file": name, **prediction.to_dict(options.embedding)}
+            answer = {"file": readable(file), **prediction.to_dict(options.embedding)}
             say(json.dumps(answer))
         else:
-            say(_table(name, prediction, options.quiet))
+            say(_table(shown(file), prediction, options.quiet))
     return status
 
 

@@ -19,9 +19,9 @@ from ser.cli.shared import (
     listed,
     note,
     output,
+    shown,
 )
 from ser.recordings.folder import SUFFIXES, check_table, sound_files, write_folder
-from ser.recordings.whole_files import readable
 
 MOST_FILES = 10_000_000
 MOST_WORKERS = 8 * (os.cpu_count() or 1)
@@ -62,9 +62,9 @@ def main(arguments: list[str]) -> int:
     try:
         files = _at_most(MOST_FILES, _files(options.sources))
     except OSError as error:
-        raise UsageError(f"{readable(error.filename)}: {error.strerror}.") from error
+        raise UsageError(f"{shown(error.filename)}: {error.strerror}.") from error
     if not files:
-        raise UsageError(f"There is no sound file in {', '.join(map(readable, options.sources))}.")
+        raise UsageError(f"There is no sound file in {', '.join(map(shown, options.sources))}.")
     progress: Progress | None = None
 
     def tell(n_done: int, n_files: int) -> None:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ser.adaptation import Adaptation, AdaptationError
-from ser.cli.shared import UsageError, check_file, load_pipeline, note, output, reason_of
+from ser.cli.shared import UsageError, check_file, load_pipeline, note, output, reason_of, shown
 from ser.pipeline import EmotionPipeline
 from ser.recordings.folder import sound_files
-from ser.recordings.whole_files import check_writable, readable, write_whole
+from ser.recordings.whole_files import check_writable, write_whole
 from ser.sound.audio import AudioError
 
 
@@ -59,7 +59,7 @@ def pipeline_in_setting(options: argparse.Namespace) -> EmotionPipeline:
     except AdaptationError as error:
         raise UsageError(str(error)) from error
     except OSError as error:
-        raise UsageError(f"{readable(error.filename)}: {error.strerror}.") from error
+        raise UsageError(f"{shown(error.filename)}: {error.strerror}.") from error
     if not options.quiet:
         note(f"Adapted to {learnt.n_clips} recordings, believed to {100 * learnt.weight:.0f} %.")
         if learnt.is_one_sided:
@@ -72,12 +72,12 @@ def _heard(pipeline: EmotionPipeline, source: str | None, voice: Sequence[str]):
     if source and source.endswith(".json") and os.path.isfile(source):
         return Adaptation.load(source)
     if source and not os.path.isdir(source):
-        raise UsageError(f"{readable(source)} is neither a folder nor a .json that --keep wrote.")
+        raise UsageError(f"{shown(source)} is neither a folder nor a .json that --keep wrote.")
     files = sound_files(Path(source)) if source else map(check_file, voice)
     answers = []
     for file in files:
         try:
             answers.append(pipeline.predict(file))
         except (AudioError, OSError) as error:
-            note(f"{readable(str(file))}: {reason_of(error)}")
+            note(f"{shown(str(file))}: {reason_of(error)}")
     return answers

@@ -96,9 +96,7 @@ def why_not(file: str) -> str | None:
     if ADDRESS.match(file):
         return "This is an address: please download the file first, and name it here."
     if os.path.isdir(file):
-        return (
-            f"This is a folder: `ser folder {readable(file)} --out results.csv` judges its files."
-        )
+        return f"This is a folder: `ser folder {shown(file)} --out results.csv` judges its files."
     if not os.path.lexists(file) and any(letter in file for letter in "*?["):
         return "No file matches this pattern."
     if not os.path.exists(file):
@@ -109,8 +107,13 @@ def why_not(file: str) -> str | None:
 def check_file(file: str) -> str:
     """A name that may be judged; UsageError with the reason for any other."""
     if reason := why_not(file):
-        raise UsageError(f"{readable(file)}: {reason}")
+        raise UsageError(f"{shown(file)}: {reason}")
     return file
+
+
+def shown(file: str) -> str:
+    """A name on a terminal: without line breaks, and what else may lead the eye astray."""
+    return "".join(one if one.isprintable() else "?" for one in readable(file))
 
 
 def reason_of(error: Exception) -> str:

@@ -8,15 +8,17 @@ import soundfile
 from ser.sound.decoders import DAMAGED, Stream
 from ser.sound.errors import EmptyAudioError, TooShortError, UnreadableAudioError
 from ser.sound.sources import (
-    MISSING_S,
     AudioSource,
     check_finite,
     check_header,
-    check_not_too_long,
+    check_size,
+    clock,
+    cut_off,
     ways_to_read,
 )
 
 MAX_DURATION_S = 3 * 3600.0
+MISSING_S = 1.0  # less than the header promised; not to be spoken of
 MIN_DURATION_S = 0.3  # this or less holds no syllable to judge
 
 
@@ -89,7 +91,7 @@ class Reading:
             n_known -= n_skipped
             new = block[n_skipped:]
             self.n_read += len(new)
-            check_not_too_long(self.n_read / self.rate_hz, MAX_DURATION_S)
+            check_size(self.n_read, self.n_channels, self.rate_hz, MAX_DURATION_S)
             check_finite(new)
             if len(new):
                 yield new
@@ -99,14 +101,4 @@ class Reading:
         read_s = self.n_read / self.rate_hz
         if self.is_damaged:
             return [f"Damaged after {clock(read_s)}: only what comes before was heard."]
-        promised_s = (self._n_promised or 0) / self.rate_hz
-        if promised_s - read_s > MISSING_S:
-            return [f"Cut off: {clock(promised_s)} were promised, {clock(read_s)} are there."]
-        return []
-
-
-def clock(seconds: float) -> str:
-    """Seconds as people write them: 1:02:03, or 2:03."""
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+        return cut_off((self._n_promised or 0) / self.rate_hz, read_s, MISSING_S)

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from ser.sound.errors import UnreadableAudioError
+from ser.sound.errors import TooMuchError, UnreadableAudioError
 from ser.sound.joined import Slice, pieces
 from ser.sound.lengths import length_told, share_there
 from ser.sound.resampling import Resampler
@@ -28,6 +28,7 @@ UNKNOWN_FRAMES = 2**36  # nothing is that long: more is a way to say that nobody
 WRONGLY_DECODED = {("AIFF", "IMA_ADPCM")}  # as noise: Apple's is laid out in another way
 UNSUPPORTED = 3  # libsndfile's number for a format that it does not know
 FFMPEG_TIMEOUT_S = 60.0  # for ten minutes of sound
+PROCESSOR_S = 20.0  # that libsndfile may take for as much
 DAMAGED = "The file cannot be decoded: it is damaged or not a sound file. Please export it anew."
 
 
@@ -94,30 +95,35 @@ class _SoundFile(soundfile.SoundFile):
 
 
 @contextmanager
-def open_directly(file: Path | io.BytesIO) -> Iterator[Stream]:
-    """Open with libsndfile; soundfile.LibsndfileError, also between blocks, where it cannot.
+def open_directly(file: Path | io.BytesIO, max_s: float) -> Iterator[Stream]:
+    """Open a sound of at most `max_s` with libsndfile.
 
     It is given an open file and never a name: it would take the suffix .raw for a statement. Of
-    files that were put end to end all are read, in the form of the first one.
+    files that were put end to end all are read, in the form of the first one. Raises
+    soundfile.LibsndfileError, also between blocks, where it cannot be read, and TooMuchError where
+    that takes too long.
     """
+    budget = _Budget(PROCESSOR_S * max(1.0, max_s / 600))
     with file.open("rb") if isinstance(file, Path) else nullcontext(file) as opened:
         first, *others = found = pieces(opened)
         if not others:
-            with _open_one(first) as stream:
+            with _open_one(first, budget) as stream:
                 yield stream
             return
-        headers = [_header(piece) for piece in found]
+        headers = [_header(piece, budget) for piece in found]
         rate_hz, n_channels = headers[0].rate_hz, headers[0].n_channels
         lengths = [(one.n_frames, one.n_promised, one.rate_hz) for one in headers]
         is_told = all(n_frames is not None for n_frames, *_ in lengths)
         n_frames = sum(n * rate_hz // rate for n, _, rate in lengths) if is_told else None
         n_promised = sum(n * rate_hz // rate for _, n, rate in lengths) if is_told else None
-        blocks = (block for piece in found for block in _blocks_as(piece, rate_hz, n_channels))
+        blocks = (
+            block for piece in found for block in _blocks_as(piece, rate_hz, n_channels, budget)
+        )
         yield Stream(rate_hz, n_channels, n_frames, blocks, n_promised)
 
 
 @contextmanager
-def _open_one(piece: Slice) -> Iterator[Stream]:
+def _open_one(piece: Slice, budget: "_Budget") -> Iterator[Stream]:
     share = share_there(piece)
     piece.seek(0)
     with length_told(piece) as told, _SoundFile(told) as sound:
@@ -125,18 +131,20 @@ def _open_one(piece: Slice) -> Iterator[Stream]:
             raise soundfile.LibsndfileError(UNSUPPORTED)
         n_frames = sound.frames if sound.frames < UNKNOWN_FRAMES else None
         n_promised = n_frames and round(n_frames / share)
-        blocks = _soundfile_blocks(sound)
+        blocks = _soundfile_blocks(sound, budget)
         yield Stream(sound.samplerate, sound.channels, n_frames, blocks, n_promised)
 
 
-def _header(piece: Slice) -> Stream:
-    with _open_one(piece) as stream:
+def _header(piece: Slice, budget: "_Budget") -> Stream:
+    with _open_one(piece, budget) as stream:
         return stream
 
 
-def _blocks_as(piece: Slice, rate_hz: int, n_channels: int) -> Iterator[np.ndarray]:
+def _blocks_as(
+    piece: Slice, rate_hz: int, n_channels: int, budget: "_Budget"
+) -> Iterator[np.ndarray]:
     """Blocks (n, n_channels) of a file, brought to this rate and number of channels."""
-    with _open_one(piece) as stream:
+    with _open_one(piece, budget) as stream:
         resampler = Resampler(stream.rate_hz, rate_hz, n_channels)
         for block in stream.blocks:
             if stream.n_channels != n_channels:
@@ -145,8 +153,30 @@ def _blocks_as(piece: Slice, rate_hz: int, n_channels: int) -> Iterator[np.ndarr
         yield resampler.finish()
 
 
-def _soundfile_blocks(sound: _SoundFile) -> Iterator[np.ndarray]:
-    while len(block := sound.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
+@dataclass
+class _Budget:
+    """Seconds of the processor's time that are left for decoding a sound."""
+
+    left_s: float
+
+    def spend(self, seconds: float) -> None:
+        """TooMuchError where no time is left."""
+        self.left_s -= seconds
+        if self.left_s < 0:
+            raise TooMuchError(
+                "Decoding took too long and was stopped: please send a shorter recording, best "
+                "mono WAV or FLAC."
+            )
+
+
+def _soundfile_blocks(sound: _SoundFile, budget: _Budget) -> Iterator[np.ndarray]:
+    """All blocks, as far as the budget goes."""
+    while True:
+        start_s = time.thread_time()
+        block = sound.read(BLOCK_FRAMES, dtype="float32", always_2d=True)
+        budget.spend(time.thread_time() - start_s)
+        if not len(block):
+            return
         yield block
 
 
@@ -165,9 +195,11 @@ def open_with_ffmpeg(path: Path, demuxer: str, max_s: float) -> Iterator[Stream]
     if demuxer == "aac":  # which does not tell: ffprobe guesses from the first bit rate
         duration_s = None
     n_frames = None if duration_s is None else round(duration_s * rate_hz)
+    counts_bytes = n_frames and demuxer in ("wav", "caf")  # which are there; others believe headers
+    n_promised = round(n_frames / share_there(path)) if counts_bytes else n_frames
     timeout_s = FFMPEG_TIMEOUT_S * max(1.0, max_s / 600)
     with _Child(command, timeout_s) as child:
-        yield Stream(rate_hz, n_channels, n_frames, child.float_blocks(n_channels))
+        yield Stream(rate_hz, n_channels, n_frames, child.float_blocks(n_channels), n_promised)
 
 
 def _command(program: str, path: Path, demuxer: str) -> list[str]:

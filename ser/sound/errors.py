@@ -34,6 +34,12 @@ class TooLongError(AudioError):
     code = "too_long"
 
 
+class TooMuchError(AudioError):
+    """More samples than are decoded for one request, or such as take too long to decode."""
+
+    code = "too_much"
+
+
 class TooManyChannelsError(AudioError):
     """More than eight channels."""
 

@@ -19,14 +19,15 @@ from ser.sound.errors import (
     NotFiniteError,
     TooLongError,
     TooManyChannelsError,
+    TooMuchError,
     UnreadableAudioError,
     UnsupportedRateError,
 )
 
-MISSING_S = 1.0  # less than the header promised; not to be spoken of
 MIN_RATE_HZ, MAX_RATE_HZ = 4_000, 384_000
+SAMPLES_A_SECOND = 8 * 48_000  # of all channels, over the longest sound that is allowed
+LOUDEST = 2.0**32  # times full scale: what integers give that nobody scaled is still less
 HEAD_BYTES = 64  # enough to tell every container apart
-LOUDEST = 2.0**31  # of a sample; no scale goes further, and powers would overflow
 
 AudioSource = str | os.PathLike | bytes | tuple[int, np.ndarray]
 Way = Callable[[], AbstractContextManager[decoders.Stream]]
@@ -62,7 +63,7 @@ def check_header(stream: decoders.Stream, max_s: float) -> None:
     if stream.n_channels < 1 or stream.n_frames == 0:
         raise EmptyAudioError("There is no sound in it: please record or choose another one.")
     if stream.n_frames is not None:
-        check_not_too_long(stream.n_frames / stream.rate_hz, max_s)
+        check_size(stream.n_frames, stream.n_channels, stream.rate_hz, max_s)
 
 
 def check_rate(rate_hz: int) -> None:
@@ -74,23 +75,48 @@ def check_rate(rate_hz: int) -> None:
         )
 
 
-def check_not_too_long(duration_s: float, max_s: float) -> None:
-    """Raise TooLongError over `max_s`."""
-    if duration_s > max_s:
+def check_size(n_frames: int, n_channels: int, rate_hz: int, max_s: float) -> None:
+    """Raise TooLongError over `max_s`, TooMuchError for more samples than one sound may have."""
+    if n_frames > max_s * rate_hz:
         hours, minutes = max_s / 3600, max_s / 60
         limit = f"{hours:.0f} hours" if hours > 1 else f"{minutes:.0f} minutes"
         raise TooLongError(f"Longer than {limit}: please send a shorter part.")
+    if n_frames * n_channels > max_s * SAMPLES_A_SECOND:
+        raise TooMuchError(
+            f"{n_channels} channels of {rate_hz} Hz are too much for so long a recording: please "
+            "send mono, best at 16000 to 48000 Hz."
+        )
+
+
+def cut_off(promised_s: float, there_s: float, least_s: float) -> list[str]:
+    """Warn of a sound that lacks more than `least_s` of what its header promised."""
+    if promised_s - there_s <= least_s:
+        return []
+    promised, there = (
+        f"{seconds:.1f} s" if promised_s < 10 else clock(seconds)
+        for seconds in (promised_s, there_s)
+    )
+    return [f"Cut off: {promised} were promised, {there} are there."]
+
+
+def clock(seconds: float) -> str:
+    """Seconds as people write them: 1:02:03, or 2:03."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def are_finite(samples: np.ndarray) -> bool:
+    """Whether they are numbers, and none so large that their squares would not be."""
+    return bool((np.abs(samples) <= LOUDEST).all())
 
 
 def check_finite(samples: np.ndarray) -> None:
     """Raise NotFiniteError for NaN, infinity, and values that no sound has."""
-    if not np.isfinite(samples).all():
+    if not are_finite(samples):
         raise NotFiniteError(
-            "It holds samples that are not numbers: the file is damaged, please export it anew."
-        )
-    if (peak := float(np.abs(samples).max(initial=0.0))) > LOUDEST:
-        raise NotFiniteError(
-            f"It holds samples of up to {peak:.0e}: the file is damaged, please export it anew."
+            "It holds samples that are not numbers, or far too large: the file is damaged, please "
+            "export it anew."
         )
 
 
@@ -110,7 +136,7 @@ def _array(sound: tuple) -> Way:
 def _ways_of_bytes(data: bytes, max_s: float) -> Iterator[Way]:
     reads_directly, demuxer = _sniff(data[:HEAD_BYTES])
     if reads_directly:
-        yield lambda: decoders.open_directly(io.BytesIO(data))
+        yield lambda: decoders.open_directly(io.BytesIO(data), max_s)
         _check_ffmpeg_may_help()
     with tempfile.NamedTemporaryFile(prefix="ser-") as file:  # a pipe cannot be seeked, MP4 must
         file.write(data)
@@ -132,7 +158,7 @@ def _ways_of_path(path: Path, max_s: float) -> Iterator[Way]:
         raise UnreadableAudioError(f"The file cannot be opened: {error.strerror}.") from error
     reads_directly, demuxer = _sniff(head)
     if reads_directly:
-        yield lambda: decoders.open_directly(path)
+        yield lambda: decoders.open_directly(path, max_s)
         _check_ffmpeg_may_help()
     yield _with_ffmpeg(path, demuxer, max_s)
 

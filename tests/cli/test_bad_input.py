@@ -92,7 +92,7 @@ def bad(speech, tmp_path):
 def test_endless_cut_and_wild_files(bad):
     """Nobody ever writes into the pipe: whoever opened it would wait for good."""
     for command in ([], ["timeline"]):
-        for name, sentence in (("huge.wav", "samples of up to 9e+29"), ("pipe.wav", "is a pipe")):
+        for name, sentence in (("huge.wav", "far too large"), ("pipe.wav", "is a pipe")):
             done = run(*command, bad / name)
             assert done.returncode == 1 and sentence in done.stderr
             assert done.stderr.count("\n") == 1

@@ -14,14 +14,11 @@ import gradio as gr
 import numpy as np
 import pytest
 import soundfile
-from fastapi import FastAPI
-from fastapi.testclient import TestClient
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
 from page import clip, words
 from ser.sound.decoders import missing_program
-from server.uploads import Budget
 from tests.page.app_server import EXAMPLES, ROOT, running_app, start_app
 
 CLIP = EXAMPLES / "low-and-slow.flac"
@@ -137,7 +134,7 @@ def test_files_of_the_server_stay_unread():
         running_app().url,
         [{"path": str(ROOT / "requirements.txt"), "meta": {"_type": "gradio.FileData"}}],
     )
-    assert "event: error" in answer and '"error": null' in answer  # refused before it was opened
+    assert "event: error" in answer and "cannot be read" in answer  # refused before it was opened
 
 
 def test_an_unforeseen_error_tells_no_detail(caplog):
@@ -160,24 +157,12 @@ def test_a_file_over_the_limit_is_refused():
         assert b" 413 " in connection.recv(100)  # before any of it was sent
 
 
-def test_an_upload_that_finds_no_room_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
-    app = FastAPI()
-    app.add_middleware(Budget, most_bytes=1000, all_bytes=1500)
-    app.post("/gradio_api/upload")(lambda: "taken")
-    with TestClient(app) as client:
-        assert client.post("/gradio_api/upload", content=bytes(900)).status_code == 200
-        (tmp_path / "of another visitor").write_bytes(bytes(700))
-        full = client.post("/gradio_api/upload", content=bytes(900))
-    assert full.status_code == 507 and "no room" in full.json()["error"]
-
-
 def test_every_switch_is_set():
     url = running_app().url
     with urllib.request.urlopen(f"{url}/config", timeout=30) as answer:
         config = json.load(answer)
     assert config["analytics_enabled"] is False and config["run_history"] is False
-    assert status(f"{url}/monitoring") == 403
+    assert status(f"{url}/monitoring") == 404
     text = json.dumps(config)
     assert "perceived expression" in text and "within 10 minutes" in text
     assert "in noise, over a telephone" in text
@@ -219,10 +204,10 @@ def test_whatever_was_sent_is_deleted_in_time():
     headers = {"Content-Type": "multipart/form-data; boundary=x"}
     url = f"{short.url}/gradio_api/upload"  # one that nothing is done with,
     assert status(url, part + b"\r\n--x--\r\n", headers) == 200
-    _cut_off_upload(short.url, part)  # and one that breaks off
+    _cut_off_upload(short.url, part)  # and one that breaks off.
     sent_s = time.monotonic()
     files = _files(short.folder)
-    assert len(files) == 3, files
+    assert len(files) == 2, files  # of the last nothing is left
     judged = next(path for path in files if path.name == CLIP.name)
     assert status(f"{short.url}/gradio_api/file={judged}") == 200
     while _files(short.folder) and time.monotonic() < sent_s + DELETE_AFTER_S:
@@ -254,6 +239,8 @@ def _cut_off_upload(url: str, part: bytes) -> None:
         deadline = time.monotonic() + 10
         while len(_files_of_upload()) == before and time.monotonic() < deadline:
             time.sleep(0.05)
+    while len(_files_of_upload()) > before and time.monotonic() < deadline:
+        time.sleep(0.05)
 
 
 def _files_of_upload() -> list[Path]:

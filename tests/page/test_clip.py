@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from ser.labels import LABELS
 from ser.sound.audio import SAMPLE_RATE
+from server.failures import BUSY
 from tests.page.app_server import (
     DESKTOP,
     EXAMPLES,
@@ -353,3 +354,22 @@ def test_in_a_german_browser_no_word_is_german(browser):
     expect(page.locator("html")).to_have_attribute("lang", "en")
     expect(page.locator("footer")).to_contain_text("Use via API")
     context.close()
+
+
+def test_where_the_queue_is_full_no_answer_of_before_stays(open_page):
+    page = open_page(running_app(), DESKTOP)
+    choose(page, SPOKEN)
+    expect(page.locator("#said")).to_contain_text(SENTENCE)
+    full = {"error": BUSY, "detail": BUSY}
+    page.route("**/queue/join*", lambda route: route.fulfill(status=503, json=full))
+    choose(page, EXAMPLES / "low-and-slow.flac")
+    expect(page.locator("#clip .problem")).to_have_text(BUSY)
+    for part in ("#said", "#clip-time", "#words"):
+        expect(page.locator(part)).to_be_hidden()
+    page.unroute("**/queue/join*")
+    open_who_answers(page)  # which judges the last sound that was answered anew
+    page.locator("#only").get_by_label("calm").click()
+    expect(page.locator("#said")).to_contain_text("only")
+    choose(page, EXAMPLES / "low-and-slow.flac")
+    expect(page.locator("#said .answer")).to_be_focused()
+    expect(page.locator("#clip .problem")).to_be_empty()

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 import urllib.request
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from ser.sound import errors
 from server.limits import MAX_FILES
 from tests.page.app_server import DESKTOP, EXAMPLES, chromium, running_app
 from tests.schema import SCHEMA, check
+from tests.server.raw import ask, connect, head
 
 CLIP = EXAMPLES / "low-and-slow.flac"
 OTHER = EXAMPLES / "high-and-fast.flac"
@@ -226,3 +228,69 @@ def test_the_snippet_on_the_api_page_works_as_it_stands(open_page):
         done = subprocess.run([sys.executable, "-c", snippet], capture_output=True, text=True)
         assert done.returncode == 0, f"{snippet}\n{done.stderr}"
         assert EXAMPLES.joinpath("high-and-fast.flac").name in done.stdout
+
+
+FILE = {"path": "a.wav", "meta": {"_type": "gradio.FileData"}}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        [{"path": "a.wav"}],
+        [{"url": "a.wav"}],
+        ["a.wav"],
+        [3],
+        [[]],
+        [FILE],  # which nobody uploaded
+        [{**FILE, "path": "/etc/hostname"}],
+        [{**FILE, "path": 3}],
+        [None, None, None],
+        [],
+    ],
+)
+def test_whatever_is_sent_the_error_is_a_sentence(data):
+    event, said = call(running_app().url, "/gradio_api/call/predict", data)
+    assert event == "error" and said["error"].endswith("."), said
+    assert said["title"] in ("malformed", "nothing_sent", "gone")
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("call/predict", b"", 422),
+        ("call/predict", b"no JSON", 422),
+        ("call/predict", b'{"path": "a.wav"}', 422),
+        ("call/predict", b'{"data": "a.wav"}', 422),
+        ("call/none", b'{"data": []}', 404),
+        ("call/v2/none", b"{}", 404),
+        ("queue/join", b'{"data": [], "fn_index": 9999, "session_hash": "a"}', 404),
+        ("queue/join", b'{"data": []}', 400),
+    ],
+)
+def test_what_is_no_call_is_refused_in_a_sentence(path, body, status):
+    url = f"{running_app().url}/gradio_api/{path}"
+    found, _, told = ask(url, body, Content_Type="application/json")
+    assert found == status and json.loads(told)["detail"].endswith("."), told
+
+
+def test_nobody_is_judged_for_who_has_left(tmp_path):
+    """An hour of speech, and whoever asked for it hangs up: the next one need not wait for it."""
+    speech, _ = soundfile.read(CLIP, dtype="int16")
+    speech = speech[::2]  # at 8 kHz
+    samples = np.tile(speech, 1 + 3600 * 8000 // len(speech))[: 3600 * 8000]
+    soundfile.write(tmp_path / "hour.wav", samples, 8000)  # which takes two cores 20 s at best
+    url = running_app().url
+    sent = {**FILE, "path": upload(url, tmp_path / "hour.wav")}
+    headers = {"Content_Type": "application/json"}
+    _, _, told = ask(
+        f"{url}/gradio_api/call/timeline", json.dumps({"data": [sent]}).encode(), **headers
+    )
+    with connect(url) as connection:
+        path = f"/gradio_api/call/timeline/{json.loads(told)['event_id']}"
+        connection.sendall(head("GET", path))
+        assert b"200 OK" in connection.recv(1000)
+        clip = Client(url, verbose=False).predict(handle_file(CLIP), api_name="/predict")
+        assert clip["label"]  # it has a queue of its own, and passes the hour
+    began_s = time.monotonic()
+    answer = Client(url, verbose=False).predict(handle_file(CLIP), api_name="/timeline")
+    assert answer["segments"] and time.monotonic() - began_s < 10

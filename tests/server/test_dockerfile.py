@@ -7,7 +7,8 @@ from tests.page.app_server import ROOT
 from train.release import deploy
 
 LINES = (ROOT / "Dockerfile").read_text().replace("\\\n", " ").splitlines()
-WITHOUT = {"README.md", "docs/page.png", "packages.txt"}  # for a Space only
+FOR_A_SPACE = {"README.md", "docs/page.png", "packages.txt"}
+WITHOUT = FOR_A_SPACE | {"requirements.txt", "pre-requirements.txt"}  # of which the lock is made
 
 
 def copied() -> set[str]:
@@ -61,3 +62,24 @@ def test_it_runs_as_an_ordinary_user_and_keeps_to_tmp():
         "tmp"
     }
     assert settings["GRADIO_SERVER_NAME"] == "0.0.0.0"
+
+
+def test_it_installs_what_the_lock_names_and_nothing_else():
+    text = " ".join("\n".join(LINES).split())
+    assert "--require-hashes" in text and "-r requirements.lock" in text
+    assert text.count("pip install") == 1
+
+
+def test_the_lock_has_a_hash_of_everything_and_names_no_server():
+    text = (ROOT / "requirements.lock").read_text()
+    assert "://" not in text
+    entries = re.sub(r"#.*", "", text).replace("\\\n", " ").split("\n")
+    named = {}
+    for entry in filter(str.strip, entries):
+        pin, *hashes = entry.split()
+        name, _, version = pin.partition("==")
+        assert hashes and all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", one) for one in hashes)
+        named[re.sub(r"[-_.]+", "-", name).lower()] = version.removesuffix("+cpu")
+    required = dict(line.split("==") for line in (ROOT / "requirements.txt").read_text().split())
+    assert {name: named.get(re.sub(r"[-_.]+", "-", name).lower()) for name in required} == required
+    assert not {name for name in named if name.startswith("nvidia")}

@@ -1,25 +1,33 @@
 """The address that is taken, the end on SIGTERM, and what mounting keeps of `launch`."""
 
 import json
+import os
 import signal
 import socket
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
+from types import SimpleNamespace
 
 import gradio as gr
+import numpy as np
 import pytest
+import soundfile
 from fastapi.testclient import TestClient
+from gradio_client import Client, handle_file
+from gradio_client.utils import Status
 
 from page.clip import EXAMPLES
 from page.frame import build
 from page.theme import CSS, JS, THEME
+from ser.sound.audio import SAMPLE_RATE
 from server import serve
 from server.health import Health
 from server.limits import MAX_FILE_SIZE, STOP_S
 from server.live import Live
 from server.mount import mount
-from server.uploads import examples
+from server.uploads import examples, own_folder
 from tests.page.app_server import running_app, start_app
 
 
@@ -32,12 +40,20 @@ def no_settings(monkeypatch):
 def test_a_taken_port_gives_way_to_the_next_one(no_settings, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        monkeypatch.setenv("GRADIO_SERVER_PORT", str(port))
+        monkeypatch.setattr(serve, "PORT", port)
         with serve.listen() as found:
             assert port < found.getsockname()[1] < port + serve.N_PORTS
-        monkeypatch.setenv("GRADIO_NUM_PORTS", "1")
-        with pytest.raises(OSError, match=f"No port from {port} to {port} can be had"):
+
+
+def test_but_not_one_that_was_named(no_settings, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        monkeypatch.setenv("GRADIO_SERVER_PORT", str(port))
+        with pytest.raises(OSError, match=f"Port {port} cannot be had at 127.0.0.1: name another"):
             serve.listen()
+        monkeypatch.setenv("GRADIO_NUM_PORTS", "50")
+        with serve.listen() as found:
+            assert port < found.getsockname()[1] < port + 50
 
 
 @pytest.mark.parametrize("port", ["voice", "-1", "0", "65536", "7860.0"])
@@ -112,7 +128,7 @@ def test_mounting_keeps_what_launch_would_serve(pipeline):
     ) as client:
         found = client.get("/config").json()
         assert client.get("/theme.css").text == theme
-        assert client.get("/monitoring").status_code == 403
+        assert client.get("/monitoring").status_code == 404
         assert client.get("/gradio_api/startup-events").status_code == 200
     for one in (expected, found):
         for own in ("app_id", "root", "username", "components", "dependencies", "layout", "page"):
@@ -141,3 +157,62 @@ def test_gradio_still_has_the_hooks_that_are_replaced():
     with gr.Blocks() as page:
         pass
     assert page.has_launched is False
+
+
+def test_what_runs_is_answered_before_the_end(tmp_path):
+    """Ten minutes of noise take a moment; meanwhile the app is told to end."""
+    samples = 0.1 * np.random.default_rng(0).standard_normal(590 * SAMPLE_RATE)
+    soundfile.write(tmp_path / "long.wav", samples, SAMPLE_RATE)
+    with start_app(tmp_path, {}) as app:
+        job = Client(app.url, verbose=False).submit(
+            handle_file(tmp_path / "long.wav"), api_name="/predict"
+        )
+        while job.status().code is not Status.PROCESSING:
+            time.sleep(0.01)
+            assert not job.done()
+        app.process.send_signal(signal.SIGTERM)
+        assert job.result(timeout=STOP_S)["reason"].startswith("No speech")
+        app.process.wait(timeout=STOP_S + 10)
+        assert "Traceback" not in app.log.read_text()
+
+
+@pytest.mark.parametrize("taken", ["a folder of another user", "a link", "a file"])
+def test_a_folder_that_is_not_ones_own_is_not_used(tmp_path, monkeypatch, taken):
+    place, elsewhere = tmp_path / "ser-recordings", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    if taken == "a link":
+        place.symlink_to(elsewhere)
+    elif taken == "a file":
+        place.touch()
+    else:
+        place.mkdir()
+        lstat = Path.lstat
+
+        def of_another(path: Path):
+            found = lstat(path)
+            return SimpleNamespace(st_mode=found.st_mode, st_uid=found.st_uid + (path == place))
+
+        monkeypatch.setattr(Path, "lstat", of_another)
+    folder = own_folder(tmp_path)
+    assert folder == tmp_path / f"ser-recordings-{os.getuid()}"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert own_folder(tmp_path) == folder
+
+
+def test_ones_own_folder_is_closed_to_others(tmp_path):
+    (tmp_path / "ser-recordings").mkdir(mode=0o755)
+    folder = own_folder(tmp_path)
+    assert folder == tmp_path / "ser-recordings" and folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_the_page_is_written_once_for_each_name_of_the_app(mounted, client_of_mounted, monkeypatch):
+    def page(host: str, **headers: str) -> str:
+        answer = client_of_mounted.get("/", headers={"Host": host, **headers})
+        assert answer.status_code == 200
+        return answer.text
+
+    first, other = page("voice.example"), page("other.example")
+    assert "http://voice.example" in first and "http://other.example" in other
+    assert "https://voice.example" in page("voice.example", **{"X-Forwarded-Proto": "https"})
+    monkeypatch.setattr(mounted.state.page.app, "get_blocks", None)  # what would write it
+    assert page("voice.example") == first and page("other.example") == other
