@@ -4,6 +4,9 @@ from pathlib import Path
 
 import gradio as gr
 
+from page.language import told
+from page.words import TITLE
+
 CSS = Path(__file__).with_suffix(".css")
 
 THEME = gr.themes.Default(
@@ -15,15 +18,26 @@ THEME = gr.themes.Default(
     button_primary_background_fill="*primary_600",
     button_primary_background_fill_hover="*primary_700",
 )
-# The part that is asked for shows at once. Gradio's own words are in the page's language, too: the
-# page is not translated, and half of it would be in another language.
-HEAD = """<meta property="og:title" content="How does a voice sound?">
-<meta property="og:description" content="Record a voice: a machine guesses which emotion it seems to
-express. Not for judging people."><meta property="og:type" content="website">
+PREVIEW = (
+    "Record a voice: a machine guesses which emotion it seems to express. Not for judging people."
+)
+# The part that is asked for shows at once. Gradio's own words are in the page's language, too, and
+# so is what the page asks the server for: whatever language the browser has.
+HEAD = f"""<meta property="og:title" content="{told(TITLE)}">
+<meta property="og:description" content="{told(PREVIEW)}">
+<meta property="og:type" content="website">
 <script>
-for (const [name, value] of [["language", "en"], ["languages", ["en"]]]) {
-  Object.defineProperty(navigator, name, { get: () => value });
-}
+for (const [name, value] of [["language", "{{language}}"], ["languages", ["{{language}}"]]]) {{
+  Object.defineProperty(navigator, name, {{ get: () => value }});
+}}
+const fetchAsItIs = window.fetch;
+window.fetch = (what, options) => {{
+  const request = new Request(what, options);
+  if (new URL(request.url).origin === location.origin) {{
+    request.headers.set("Accept-Language", "{{language}}");
+  }}
+  return fetchAsItIs(request);
+}};
 document.documentElement.dataset.part = new URLSearchParams(location.search).get("tab") || "clip";
 </script>"""
 JS = "() => import(`${window.gradio_config.root}/browser/main.js`)"

@@ -12,7 +12,7 @@ import ser
 from server.health import Health
 from server.limits import CONCURRENT, MAX_FILE_SIZE, MAX_WAITING
 from server.live import Live
-from server.opening import Opening
+from server.opening import Opening, Texts
 from server.tools import finish_tools
 from server.uploads import EXAMPLES_PATH, Budget
 
@@ -27,6 +27,7 @@ def mount(
     here: str | None = None,
     browser: Mapping[str, Path] | None = None,
     head: str = "",
+    texts: Texts | None = None,
     **looks: object,
 ) -> FastAPI:
     """Lay out what is served.
@@ -47,6 +48,8 @@ def mount(
         What the page's own scripts are: name in the address, below /browser/ -> file.
     head
         HTML for the start of the page's head.
+    texts
+        What stands for each mark in the page, by language.
     looks
         `theme`, `css_paths`, `js` and the like, which `gr.mount_gradio_app` takes.
 
@@ -57,7 +60,7 @@ def mount(
     """
     app = FastAPI(title="Speech emotion", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.page, app.state.live = page, live
-    app.add_middleware(Opening, head=head)
+    app.add_middleware(Opening, head=head, texts=texts or {})
     app.add_middleware(Budget)
 
     def going_on() -> dict:
@@ -86,7 +89,8 @@ def mount(
         if name not in (browser or {}):
             raise HTTPException(404, "There is no script of this name.")
         headers = {"Cache-Control": "no-cache"}  # asked for anew, and sent where it has changed
-        return FileResponse(browser[name], media_type="text/javascript", headers=headers)
+        kind = "application/json" if name.endswith(".json") else "text/javascript"
+        return FileResponse(browser[name], media_type=kind, headers=headers)
 
     @app.get("/schema.json")
     async def answer_schema() -> FileResponse:

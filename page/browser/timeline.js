@@ -1,12 +1,15 @@
 // <voice-timeline>: a recording drawn in time, played from where one clicks.
 //
-// `data-shown` is JSON: duration_s, emotions [{name, letter, color}], peaks [[low, high], ...] in
+// `data-shown` is JSON: duration_s, emotions [{name, color, ink}], peaks [[low, high], ...] in
 // percent; and where there are any: attention [times the average, ...], track [[8 percent] or null,
-// ...], segments [{start_s, end_s, label, ...}], lines [{name, color, values}].
+// ...], segments [{start_s, end_s, label, ...}], lines [{name, color, values}], asks: whether a
+// visitor may say that somebody spoke where nobody was heard.
 import { clock } from "./microphone.js";
-import { played } from "./source.js";
+import { pick, played } from "./source.js";
+import { letters, t } from "./text.js";
 
 const WAVE = 64, TRACK = 90, STRIP = 26, AXIS = 20, OVERVIEW = 36; // heights in px
+const LEAST_S = 0.3, PART_S = 5; // of what may be speech, from where it stands
 const TICKS_S = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600];
 
 class VoiceTimeline extends HTMLElement {
@@ -25,18 +28,19 @@ class VoiceTimeline extends HTMLElement {
     this.audio?.pause();
     this.watcher?.disconnect();
     this.shown = JSON.parse(this.dataset.shown);
-    const { duration_s, segments } = this.shown;
+    const { duration_s, segments, asks } = this.shown;
     this.from_s = 0;
     this.to_s = duration_s;
     this.innerHTML = `
       ${segments ? '<canvas class="overview" aria-hidden="true"></canvas>' : ""}
       <canvas class="time" role="img"></canvas>
       <div class="transport">
-        <button type="button" class="play">Play</button>
-        <input type="range" min="0" max="${duration_s}" step="0.01" value="0" aria-label="Position">
+        <button type="button" class="play">${t("Play")}</button>
+        <input type="range" min="0" max="${duration_s}" step="0.01" value="0" aria-label="${t("Position")}">
         <span class="clock" aria-hidden="true"></span>
-        ${segments ? `<span class="zoom"><button type="button" data-zoom="0.5" aria-label="Zoom in">+</button>
-          <button type="button" data-zoom="2" aria-label="Zoom out">−</button></span>` : ""}
+        ${segments ? `<span class="zoom"><button type="button" data-zoom="0.5" aria-label="${t("Zoom in")}">+</button>
+          <button type="button" data-zoom="2" aria-label="${t("Zoom out")}">−</button></span>` : ""}
+        ${asks ? `<button type="button" class="small speech">${t("This was speech")}</button>` : ""}
       </div>
       <p class="problem" role="alert"></p>`;
     this.canvas = this.querySelector(".time");
@@ -50,7 +54,7 @@ class VoiceTimeline extends HTMLElement {
     audio.addEventListener("error", () => audio === this.audio && this.refuse());
     for (const event of ["play", "pause", "ended"]) {
       this.audio.addEventListener(event, () => {
-        this.button.textContent = audio.paused ? "Play" : "Pause";
+        this.button.textContent = t(audio.paused ? "Play" : "Pause");
         if (audio === this.audio && !audio.paused) this.follow(audio);
       });
     }
@@ -69,6 +73,8 @@ class VoiceTimeline extends HTMLElement {
     for (const zoom of this.querySelectorAll("[data-zoom]")) {
       zoom.addEventListener("click", () => this.zoom(Number(zoom.dataset.zoom)));
     }
+    this.speech = this.querySelector(".speech");
+    this.speech?.addEventListener("click", () => pick(this.dataset.source, this.gap()));
     this.watcher = new ResizeObserver(() => this.draw());
     this.watcher.observe(this.canvas);
     this.move(0);
@@ -95,7 +101,7 @@ class VoiceTimeline extends HTMLElement {
 
   refuse() {
     this.querySelector(".problem").textContent =
-      "This browser cannot play the file; it was heard here all the same.";
+      t("This browser cannot play the file; it was heard here all the same.");
     this.button.disabled = true;
   }
 
@@ -122,9 +128,21 @@ class VoiceTimeline extends HTMLElement {
   }
 
   tell() {
-    const text = `${clock(this.at_s)} / ${clock(this.shown.duration_s)}`;
-    this.querySelector(".clock").textContent = text;
-    this.range.setAttribute("aria-valuetext", text.replace("/", "of"));
+    const [at, end] = [clock(this.at_s), clock(this.shown.duration_s)];
+    this.querySelector(".clock").textContent = `${at} / ${end}`;
+    this.range.setAttribute("aria-valuetext", t("{at} of {end}", { at, end }));
+    if (this.speech) this.speech.disabled = !this.gap();
+  }
+
+  // From where it stands, a stretch in which nobody was heard; null where somebody was.
+  gap() {
+    const { segments, duration_s } = this.shown, at_s = this.at_s;
+    if (segments.some(({ start_s, end_s }) => start_s <= at_s && at_s < end_s)) return null;
+    const ends = segments.map(({ end_s }) => end_s).filter((end_s) => end_s <= at_s);
+    const starts = segments.map(({ start_s }) => start_s).filter((start_s) => start_s > at_s);
+    const last_s = Math.min(duration_s, ...starts);
+    const start_s = Math.max(0, ...ends, Math.min(at_s, last_s - LEAST_S));
+    return last_s - start_s < LEAST_S ? null : { start_s, end_s: Math.min(last_s, start_s + PART_S) };
   }
 
   // --- what is seen of it
@@ -217,7 +235,7 @@ class VoiceTimeline extends HTMLElement {
       pen.fillRect(left, top + 2, Math.max(1, right - left - 1), STRIP - 4);
       if (!emotion || right - left < 16) continue;
       pen.fillStyle = emotion.ink;
-      const text = right - left > 70 ? emotion.name : emotion.letter;
+      const text = right - left > 70 ? t(emotion.name) : letters(emotion.name);
       pen.fillText(text, (left + right) / 2, top + STRIP / 2 + 5);
     }
   }

@@ -28,7 +28,7 @@ from ser.labels import LABELS
 from ser.prediction import Prediction
 from ser.sound.audio import SAMPLE_RATE
 
-CONSENT_VERSION = "1"
+CONSENT_VERSION = "2"
 MAX_AN_HOUR = 20  # shares, and as many withdrawals, of one visitor
 MAX_QUEUE_BYTES = 200_000_000
 PUSH_BATCH = 100  # recordings in one commit
@@ -74,12 +74,20 @@ class Feedback:
 
     # --- what a visitor does ----------------------------------------------------------------
 
-    def share(self, prediction: Prediction, label: str | None, visit: str, visitor: str) -> str:
+    def share(
+        self,
+        prediction: Prediction,
+        label: str | None,
+        visit: str,
+        visitor: str,
+        language: str = "en",
+    ) -> str:
         """Queue a recording with the label a listener gave it (None: cannot tell).
 
         Returns the receipt, the one thing that can take the recording back; only its hash is
         kept. `visit` groups the recordings of one visit, `visitor` (an address) is only counted,
-        in memory. Raises FeedbackError where limits are reached.
+        in memory. The consent was given in `language`. Where the model heard no speech, it has no
+        probabilities either. Raises FeedbackError where limits are reached.
         """
         if label is not None and label not in LABELS:
             raise FeedbackError(f"{label} is not one of {', '.join(LABELS)}.")
@@ -88,12 +96,15 @@ class Feedback:
         row = {
             "file_name": f"{secrets.token_hex(16)}.flac",
             "label": label,
-            "probabilities": [round(float(p), 6) for p in prediction.probabilities],
+            "probabilities": None
+            if prediction.reason
+            else [round(float(p), 6) for p in prediction.probabilities],
             "model": prediction.model["name"],
             "revision": prediction.model["revision"],
             "day": datetime.now(UTC).date().isoformat(),
             "app_version": __version__,
             "consent_version": CONSENT_VERSION,
+            "consent_language": language,
             "visit": visit,
             "audio_sha256": hashlib.sha256(flac).hexdigest(),
             "receipt_sha256": _hash(receipt),
