@@ -18,6 +18,15 @@ THEME = gr.themes.Default(
     button_primary_background_fill="*primary_600",
     button_primary_background_fill_hover="*primary_700",
 )
+# Before Gradio has laid the page out, and the scripts have built their elements, what they need
+# room for has it, and what stands below them is not yet seen: nothing that is seen moves.
+EARLY = """
+.gradio-container { max-width: 1000px !important; margin: 0 auto !important; width: 100%;
+  box-sizing: border-box; }
+:root:not(.built) :is(#foot, footer) { visibility: hidden; }
+.gradio-container:not(:has(#head h1)) .part { display: none !important; }
+voice-source:not(:defined) { display: block; padding: 64px 0 60px; }
+"""
 PREVIEW = (
     "Record a voice: a machine guesses which emotion it seems to express. Not for judging people."
 )
@@ -26,6 +35,7 @@ PREVIEW = (
 HEAD = f"""<meta property="og:title" content="{told(TITLE)}">
 <meta property="og:description" content="{told(PREVIEW)}">
 <meta property="og:type" content="website">
+<style>{EARLY}</style>
 <script>
 for (const [name, value] of [["language", "{{language}}"], ["languages", ["{{language}}"]]]) {{
   Object.defineProperty(navigator, name, {{ get: () => value }});

@@ -76,6 +76,8 @@ new MutationObserver(() => {
 }).observe(document.body, { childList: true, subtree: true, attributeFilter: ["class"] });
 mend();
 
+document.documentElement.classList.add("built");
+
 // The program on About asks the server that shows it.
 for (const text of document.querySelectorAll("[data-address]")) {
   const address = String(new URL("..", import.meta.url)).replace(/\/$/, "");
