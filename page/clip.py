@@ -3,7 +3,6 @@
 Layout and wiring only: `ser.pipeline` judges, `ser.plots` draws, `page.answer` finds the words.
 """
 
-import html
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,8 +14,10 @@ import gradio as gr
 
 from page import drawn, words
 from page.answer import answer, headline, named, no_answer
-from page.language import ENGLISH, Say, in_each, speaking_to, told
+from page.details import of_attention, stages
+from page.language import Say, in_each, speaking_to, told
 from page.models import Model
+from page.part import Part, cut, origin
 from page.sharing import CHOICES, Asked, question, sharing_panel
 from page.source import source
 from page.voice import Voice, voice_panel
@@ -24,7 +25,6 @@ from ser import plots
 from ser.feedback.queue import Feedback
 from ser.labels import EMOTIONS, LABELS
 from ser.prediction import Prediction
-from ser.sentences import attention_sentence
 from ser.sound.audio import AudioError
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -62,6 +62,9 @@ class _Said:
 def clip(offered: Sequence[Model], shared: Feedback | None) -> gr.UploadButton:
     """Lay the part out inside the current Blocks; gives the component that takes its sounds."""
     sound, judged, said_before = gr.State(), gr.State(), gr.State()
+    part = gr.State()  # Part, where the sound is one of another
+    picked = gr.JSON(visible=False)  # by `browser/trim.js`
+    trim = gr.Button("Trim", elem_id="clip-trim", visible="hidden")
     sent, cancel = source("clip", limits, MEGABYTES, SECONDS)
     with gr.Column(elem_classes="answer-of-clip"):
         said = gr.HTML(elem_id="said", js_on_load=None)
@@ -120,9 +123,10 @@ def clip(offered: Sequence[Model], shared: Feedback | None) -> gr.UploadButton:
         showed: _Said | None,
         heard: Voice | None,
         adapts: bool,
+        own: Part | None,
         request: gr.Request,
     ) -> Iterator[dict]:
-        say = speaking_to(request)
+        say, own = speaking_to(request), origin(path, own)
         try:
             heard = heard or Voice()
             plain = judge(path, number, emotions)
@@ -130,7 +134,7 @@ def clip(offered: Sequence[Model], shared: Feedback | None) -> gr.UploadButton:
             prediction = judge(path, number, emotions, heard) if is_adapted_now else plain
             with in_a_sentence():
                 # A machine's voice is nothing to share; what is no voice has no expression.
-                is_ours = Path(path).is_relative_to(EXAMPLES)
+                is_ours = Path(own.whole if own else path).is_relative_to(EXAMPLES)
                 asked = None if is_ours or prediction.emotion is None else (path, number)
                 earlier = ""
                 if is_adapted_now:
@@ -145,7 +149,8 @@ def clip(offered: Sequence[Model], shared: Feedback | None) -> gr.UploadButton:
                     judged: asked,
                     **offer(before, asked),
                     said: answer(prediction, offered[number], "clip", earlier, say),
-                    drawing: drawn.of_clip(prediction, "clip", say),
+                    drawing: drawn.of_clip(prediction, "clip", say, own.start_s if own else None),
+                    part: own,
                     said_before: _Said(path, headline(prediction, say)),
                     voice: heard if number else heard.heard(path, plain),
                     details: gr.Column(visible=prediction.emotion is not None),
@@ -170,11 +175,36 @@ def clip(offered: Sequence[Model], shared: Feedback | None) -> gr.UploadButton:
                 details: gr.Column(visible=False),
             }
 
-    rest = [which, only, judged, said_before, voice, is_adapted]
+    def show_part(
+        choice: dict | None,
+        path: str | None,
+        number: int,
+        emotions: Sequence[str],
+        before: Asked | None,
+        showed: _Said | None,
+        heard: Voice | None,
+        adapts: bool,
+        own: Part | None,
+        request: gr.Request,
+    ) -> Iterator[dict]:
+        """Judge what was chosen of the sound; all of it again where nothing was."""
+        own = origin(path, own)
+        chosen = None
+        try:
+            with in_a_sentence():
+                if choice:
+                    chosen = cut(path, choice["start_s"], choice["end_s"], own)
+        except gr.Error as error:
+            yield {said: no_answer(error.message, "clip", speaking_to(request))}
+            return
+        path = chosen.path if chosen else own.whole if own else path
+        yield from show(path, number, emotions, before, showed, heard, adapts, chosen, request)
+
+    rest = [which, only, judged, said_before, voice, is_adapted, part]
     options = {
         "outputs": [
             *(sound, judged, said, drawing, said_before, voice, details, in_words, steps),
-            *(bars, moments, seen, *form),
+            *(part, bars, moments, seen, *form),
         ],
         "show_progress": "hidden",
         "trigger_mode": "always_last",
@@ -185,6 +215,8 @@ def clip(offered: Sequence[Model], shared: Feedback | None) -> gr.UploadButton:
     again = [which.input, only.input, is_adapted.input]
     wait = "(...all) => { window.voice.again('clip', all[0]); return all; }"
     events.append(gr.on(again, show, [sound, *rest], js=wait, **options))
+    pick = "(_, ...rest) => [window.voice.picked, ...rest]"
+    events.append(trim.click(show_part, [picked, sound, *rest], js=pick, **options))
     gr.HTML(in_each(on_examples), js_on_load=None)
     with gr.Row(elem_classes="examples"):
         for path in sorted(EXAMPLES.glob("*.flac")):
@@ -221,55 +253,3 @@ def on_examples(say: Say) -> str:
         "people sound like."
     )
     return f"<h2>{say('No microphone?')}</h2><p>{text}</p>"
-
-
-def of_attention(prediction: Prediction, say: Say = ENGLISH) -> str:
-    """What the plots show, for people who cannot see them."""
-    curve = say(
-        "The curve shows how much each moment counted, in times the average: at 1 it counted as "
-        "much as all others."
-    )
-    return f"<p>{html.escape(attention_sentence(prediction, say))} {curve}</p>"
-
-
-def stages(prediction: Prediction, say: Say = ENGLISH) -> str:
-    """How long each step took, and what the rows of the picture below are."""
-    names = {
-        "audio": say("Read the sound"),
-        "speech": say("Find the speech"),
-        "features": say("Compute what the model sees"),
-        "model": say("Ask the model"),
-    }
-    rows = "".join(
-        f'<tr><th scope="row">{name}</th>'
-        f"<td>{say('{ms:.1f} ms', ms=prediction.timings_ms[stage])}</td></tr>"
-        for stage, name in names.items()
-        if stage in prediction.timings_ms
-    )
-    n_frames, n_features = prediction.features.shape
-    below = say(
-        "Below: {n_features} figures for each of {n_frames} moments, one row each from top to "
-        "bottom, {meaning} Bright is above that row's average, dark below, in standard deviations.",
-        n_features=n_features,
-        n_frames=n_frames,
-        meaning=html.escape(meaning(prediction.feature_names, say)),
-    )
-    return (
-        f'<table class="plain"><caption>{say("Time for each step")}</caption>'
-        f"<tbody>{rows}</tbody></table><p>{below}</p>"
-    )
-
-
-def meaning(names: Sequence[str], say: Say = ENGLISH) -> str:
-    """What a model's features are, told from their names."""
-    if any("delta" in name for name in names):
-        return say(
-            "13 MFCCs (the shape of the spectrum, coarse to fine), then how fast each of them "
-            "changes (delta), then how fast that changes (delta-delta)."
-        )
-    if any("mel" in name for name in names):
-        return say("loudness in bands of frequency, low to high (log-mel).")
-    return say(
-        "loudness in bands of frequency as it changes (rasta), pitch, voicing, and the strength "
-        "of harmonics (h) and formants (a) against each other; the names are at the left."
-    )

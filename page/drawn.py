@@ -58,13 +58,21 @@ def timeline(shown: dict, told: str, source: str) -> str:
     )
 
 
-def of_clip(prediction: Prediction, source: str, say: Say = ENGLISH) -> str:
-    """The whole clip: waveform, and attention as shade."""
+def of_clip(
+    prediction: Prediction, source: str, say: Say = ENGLISH, part_from_s: float | None = None
+) -> str:
+    """The whole clip: waveform, and attention as shade.
+
+    Of a part of the source's sound, `part_from_s` is where it begins.
+    """
     shown = {
         "duration_s": round(prediction.duration_s, 3),
         "peaks": peaks(prediction.waveform),
         "attention": attention(prediction),
+        "trims": True,
     }
+    if part_from_s is not None:
+        shown["part_from_s"] = round(part_from_s, 3)
     told = say(
         "Waveform of {seconds:.1f} seconds; the darker the shade, the more the model attended to "
         "that moment.",

@@ -10,10 +10,10 @@ const LOUDEST_DB = 60; // the meter's range below full scale
 
 export const played = (name) => sounds.get(name);
 
-// Ask what a visitor hears in a part of the last sound: of a row, or of a stretch of time.
-export function pick(id, part) {
+// Tell Python which part of the last sound is meant: to ask what is heard in it, or to judge it alone.
+export function pick(id, part, what = "pick") {
   window.voice.picked = part;
-  document.getElementById(`${id}-pick`).click();
+  document.getElementById(`${id}-${what}`).click();
 }
 
 class VoiceSource extends HTMLElement {

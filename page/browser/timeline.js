@@ -3,10 +3,12 @@
 // `data-shown` is JSON: duration_s, emotions [{name, color, ink}], peaks [[low, high], ...] in
 // percent; and where there are any: attention [times the average, ...], track [[8 percent] or null,
 // ...], segments [{start_s, end_s, label, ...}], lines [{name, color, values}], asks: whether a
-// visitor may say that somebody spoke where nobody was heard.
+// visitor may say that somebody spoke where nobody was heard, trims: or choose a part to be judged,
+// part_from_s: where in the sound it begins, if it is a part itself.
 import { clock } from "./microphone.js";
 import { pick, played } from "./source.js";
 import { letters, t } from "./text.js";
+import { Trim } from "./trim.js";
 
 const WAVE = 64, TRACK = 90, STRIP = 26, AXIS = 20, OVERVIEW = 36; // heights in px
 const LEAST_S = 0.3, PART_S = 5; // of what may be speech, from where it stands
@@ -28,7 +30,8 @@ class VoiceTimeline extends HTMLElement {
     this.audio?.pause();
     this.watcher?.disconnect();
     this.shown = JSON.parse(this.dataset.shown);
-    const { duration_s, segments, asks } = this.shown;
+    const { duration_s, segments, asks, trims, part_from_s } = this.shown;
+    this.offset_s = part_from_s ?? 0;
     this.from_s = 0;
     this.to_s = duration_s;
     this.innerHTML = `
@@ -61,6 +64,7 @@ class VoiceTimeline extends HTMLElement {
     this.button.addEventListener("click", () => this.toggle());
     this.range.addEventListener("input", () => this.move(Number(this.range.value)));
     this.canvas.addEventListener("click", (event) => {
+      if (this.trim?.took()) return;
       const share = event.offsetX / this.canvas.clientWidth;
       this.move(this.from_s + share * (this.to_s - this.from_s));
       this.play();
@@ -73,6 +77,7 @@ class VoiceTimeline extends HTMLElement {
     for (const zoom of this.querySelectorAll("[data-zoom]")) {
       zoom.addEventListener("click", () => this.zoom(Number(zoom.dataset.zoom)));
     }
+    this.trim = trims && duration_s > 1 ? new Trim(this) : null;
     this.speech = this.querySelector(".speech");
     this.speech?.addEventListener("click", () => pick(this.dataset.source, this.gap()));
     this.watcher = new ResizeObserver(() => this.draw());
@@ -93,9 +98,10 @@ class VoiceTimeline extends HTMLElement {
   toggle() { this.audio.paused ? this.play() : this.audio.pause(); }
 
   play(until_s = null) {
-    this.until_s = until_s;
+    this.until_s = until_s ?? (this.shown.part_from_s === undefined ? null : this.shown.duration_s);
     if (!this.audio.src) return this.refuse();
-    this.audio.currentTime = this.at_s >= this.shown.duration_s - 0.02 ? 0 : this.at_s;
+    const is_over = this.at_s >= this.shown.duration_s - 0.02;
+    this.audio.currentTime = this.offset_s + (is_over ? 0 : this.at_s);
     this.audio.play().catch(() => this.audio.error && this.refuse());
   }
 
@@ -108,7 +114,8 @@ class VoiceTimeline extends HTMLElement {
   move(at_s) {
     at_s = Math.max(0, Math.min(this.shown.duration_s, at_s));
     this.range.value = at_s;
-    if (this.audio.src && Math.abs(this.audio.currentTime - at_s) > 0.05) this.audio.currentTime = at_s;
+    const heard_s = this.offset_s + at_s;
+    if (this.audio.src && Math.abs(this.audio.currentTime - heard_s) > 0.05) this.audio.currentTime = heard_s;
     this.tell();
     if (at_s < this.from_s || at_s > this.to_s) {
       const width_s = this.to_s - this.from_s;
@@ -119,8 +126,9 @@ class VoiceTimeline extends HTMLElement {
 
   follow(audio) {
     if (audio !== this.audio || audio.paused || !this.isConnected) return;
-    if (this.until_s !== null && this.audio.currentTime >= this.until_s) this.audio.pause();
-    this.range.value = this.audio.currentTime;
+    const at_s = this.audio.currentTime - this.offset_s;
+    if (this.until_s !== null && at_s >= this.until_s) this.audio.pause();
+    this.range.value = at_s;
     if (this.at_s > this.to_s) this.move(this.at_s);
     this.tell();
     this.draw();
@@ -182,6 +190,7 @@ class VoiceTimeline extends HTMLElement {
     this.axis(pen, x, top + WAVE, colors);
     pen.fillStyle = style.color;
     pen.fillRect(x(this.at_s) - 1, 0, 2, top + WAVE);
+    this.trim?.paint(pen, x, top + WAVE);
     this.survey(colors);
   }
 

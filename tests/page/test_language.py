@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from playwright.sync_api import Browser, expect
 
-from page import about, answer, clip, compare, consent, overview
+from page import about, answer, compare, consent, details, overview
 from page.correct import picked_part
 from page.frame import BROWSER, build
 from page.language import FOLDER, LAID_OUT, LANGUAGES, speaking
@@ -73,8 +73,8 @@ def test_what_python_says_is_in_every_language(language, pipeline, turns):
     again = replace(known, adapted=found)
     made = [
         answer.answer(prediction, offered[0], "clip", say=say),
-        clip.of_attention(prediction, say),
-        *(clip.stages(one.pipeline().predict(GOLDEN_CLIP), say) for one in offered),
+        details.of_attention(prediction, say),
+        *(details.stages(one.pipeline().predict(GOLDEN_CLIP), say) for one in offered),
         compare.beside(offered[:2], [prediction, prediction], say),
         about.chapters(prediction, offered, True, say),
         headline(known, say) + headline(again, say) + on_adapting(1, say) + on_adapting(9, say),

@@ -26,7 +26,7 @@ def page_figures(results: Path) -> dict:
         "reliability": {recipe: found for recipe, found in told.items() if found},
         "robustness": [
             row
-            for recipe in dict.fromkeys([*recipes, ELDER])
+            for recipe in dict.fromkeys([recipes[0], ELDER, *recipes[1:]])
             for row in _robustness(evidence_folder(recipe, results) / PRIMARY / ROBUSTNESS_NAME)
         ],
     }
