@@ -27,7 +27,7 @@ PICK = "(_, ...rest) => [window.voice.picked, ...rest]"  # by `browser/table.js`
 PRIVATE = {"show_progress": "hidden", "api_visibility": "private"}
 
 
-class Part(NamedTuple):
+class Stretch(NamedTuple):
     """Seconds of a recording, and by which weights its channels are summed there."""
 
     path: str
@@ -48,7 +48,7 @@ def correcting(
     model: Model, shared: Feedback | None, heard: gr.State, files: gr.File
 ) -> Correcting:
     """Lay out the form inside the current Blocks; the browser opens it for a part."""
-    part, number = gr.State(), gr.State()  # Part; its row in the table, None where it has none
+    part, number = gr.State(), gr.State()  # Stretch; its row in the table, None where it has none
     picked = gr.JSON(visible=False)
     pick = gr.Button("Pick", elem_id="long-pick", visible="hidden")
     with gr.Column(elem_id="long-asked", elem_classes="answer-of-long"):
@@ -71,14 +71,14 @@ def correcting(
             lacking = max(0, round(SHORTEST_S * SAMPLE_RATE) - len(samples))
             return model.pipeline().judge(np.pad(samples, (0, lacking)))
 
-    def reset(before: Part | None, asked: Part | None) -> dict:
+    def reset(before: Stretch | None, asked: Stretch | None) -> dict:
         return {} if before == asked else {form: gr.Column(visible=asked is not None), label: None}
 
     offer, fields = reset, [form, label]
     if shared:
         offer, fields = sharing_panel(shared, judge, part, form, label, "long-", is_part=True)
 
-    def ask(choice: dict, known: Heard | None, before: Part | None, request: gr.Request) -> dict:
+    def ask(choice: dict, known: Heard | None, before: Stretch | None, request: gr.Request) -> dict:
         if known is None:
             return {}
         asked, row, text = picked_part(choice, known, speaking_to(request))
@@ -92,7 +92,7 @@ def correcting(
             **offer(before, asked),
         }
 
-    def moved(start_s: float | None, end_s: float | None, asked: Part | None) -> Part | None:
+    def moved(start_s: float | None, end_s: float | None, asked: Stretch | None) -> Stretch | None:
         return asked and asked._replace(start_s=start_s or 0.0, end_s=end_s or 0.0)
 
     def note(chosen: str, known: Heard | None, row: int | None) -> tuple[Heard | None, object]:
@@ -108,7 +108,7 @@ def correcting(
         None, js="() => window.voice.asked('long')"
     )
     gr.on([end.input for end in ends], moved, [*ends, part], part, queue=False, **PRIVATE)
-    label.input(None, number, None, js="row => window.voice.heard('long', row)")
+    label.input(None, js="() => window.voice.heard('long')")
     label.input(note, [label, heard, number], [heard, files], queue=False, **PRIVATE)
 
     def closed() -> dict:
@@ -123,7 +123,7 @@ def correcting(
     return Correcting(components, closed)
 
 
-def picked_part(choice: dict, known: Heard, say: Say = ENGLISH) -> tuple[Part, int | None, str]:
+def picked_part(choice: dict, known: Heard, say: Say = ENGLISH) -> tuple[Stretch, int | None, str]:
     """What the browser picked: a row by its `number`, or what nobody was heard in, by its times.
 
     Its row, None where it has none, and what is said above the form.
@@ -140,5 +140,5 @@ def picked_part(choice: dict, known: Heard, say: Say = ENGLISH) -> tuple[Part, i
         weights = shown.weights[shown.channels.index(s.channel)]
         was = f"{FACES[s.label]} {say(s.label)}" if s.label else say("no speech heard")
     told = say("{start} to {end}: {was}", start=clock(start_s), end=clock(end_s), was=was)
-    part = Part(known.path, start_s, end_s, tuple(float(w) for w in weights))
+    part = Stretch(known.path, start_s, end_s, tuple(float(w) for w in weights))
     return part, row, f'<h3 tabindex="-1">{html.escape(told)}</h3>'

@@ -23,6 +23,7 @@ from ser.feedback.queue import Feedback
 MEGABYTES, SECONDS = 400, 3 * 3600
 CANCELLED = "This was cancelled: choose it again to have it judged."
 ADVICE = "Compressed files are sent faster: an hour of MP3 or M4A has 30 to 60 MB."
+KEPT_S = 3600  # is what was heard of a recording, whose sound is deleted long before
 LEAST_UTTERANCES = 5  # to adapt to; less gains next to nothing (docs/results.md)
 
 
@@ -34,7 +35,7 @@ def long(model: Model, shared: Feedback | None) -> None:
         "long", limits, MEGABYTES, SECONDS, advice=ADVICE, record=False, times=speed.times
     )
     going = gr.HTML(elem_id="long-going", js_on_load=None)
-    heard = gr.State()  # Heard
+    heard = gr.State(time_to_live=KEPT_S)  # Heard
     with gr.Column(elem_classes="answer-of-long"):
         said = gr.HTML(elem_id="long-said", js_on_load=None)
         picture = gr.HTML(elem_id="long-time", js_on_load=None)
@@ -61,10 +62,10 @@ def long(model: Model, shared: Feedback | None) -> None:
         """All that is said of a recording."""
         can = model.told.config.adaptation_clips > 0
         n = known.setting.n_clips
-        written = overview.files(known.shown, known.path, os.environ.get("GRADIO_TEMP_DIR"))
-        known = replace(known, files=written)
+        folder = os.environ.get("GRADIO_TEMP_DIR")
+        written = overview.files(known.shown, known.path, folder)
+        known = replace(known, files=tuple(written))
         if known.mine:
-            folder = os.environ.get("GRADIO_TEMP_DIR")
             written.append(overview.corrections(known.shown, known.path, folder, known.mine))
         return {
             heard: known,

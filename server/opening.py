@@ -31,7 +31,7 @@ class Opening:
         self._app, self._head, self._texts = app, head, texts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Change the answer to a GET of the page or its config; hand on everything else."""
+        """Change the answer to a GET of what the page is made of; hand on everything else."""
         if scope["type"] != "http" or scope["method"] != "GET" or not self._is_ours(scope):
             return await self._app(scope, receive, send)
         known = {name for texts in self._texts.values() for name in texts}
@@ -71,9 +71,9 @@ class Opening:
 
     @staticmethod
     def _is_ours(scope: Scope) -> bool:
-        """Whether the page or its config is asked for, also under a proxy's path."""
+        """Whether the page is asked for, or what has its words, also under a proxy's path."""
         path = scope["path"].removeprefix(scope.get("root_path", "").rstrip("/"))
-        return path in ("", "/", "/config", "/config/")
+        return path.rstrip("/") in ("", "/config", "/manifest.json")
 
 
 def language_of(scope: Scope, known: Collection[str]) -> str:
