@@ -215,7 +215,7 @@ def clip(offered: Sequence[Model], shared: Feedback | None) -> gr.UploadButton:
     again = [which.input, only.input, is_adapted.input]
     wait = "(...all) => { window.voice.again('clip', all[0]); return all; }"
     events.append(gr.on(again, show, [sound, *rest], js=wait, **options))
-    pick = "(_, ...rest) => [window.voice.picked, ...rest]"
+    pick = "(_, ...rest) => [window.voice.picked.clip, ...rest]"
     events.append(trim.click(show_part, [picked, sound, *rest], js=pick, **options))
     gr.HTML(in_each(on_examples), js_on_load=None)
     with gr.Row(elem_classes="examples"):

@@ -23,7 +23,7 @@ from ser.recordings.reading import clock
 from ser.sound.audio import SAMPLE_RATE, AudioError
 
 SHORTEST_PART_S, LONGEST_PART_S = 0.3, 30.0
-PICK = "(_, ...rest) => [window.voice.picked, ...rest]"  # by `browser/table.js`, `timeline.js`
+PICK = "(_, ...rest) => [window.voice.picked.long, ...rest]"  # by `browser/table.js`, `timeline.js`
 PRIVATE = {"show_progress": "hidden", "api_visibility": "private"}
 
 

@@ -27,6 +27,7 @@ EARLY = """
 .gradio-container:not(:has(#head h1)) .part { display: none !important; }
 voice-source:not(:defined) { display: block; padding: 64px 0 60px; }
 """
+# In every language of plain words: they stand in an attribute.
 PREVIEW = (
     "Record a voice: a machine guesses which emotion it seems to express. Not for judging people."
 )

@@ -12,7 +12,7 @@ export const played = (name) => sounds.get(name);
 
 // Tell Python which part of the last sound is meant: to ask what is heard in it, or to judge it alone.
 export function pick(id, part, what = "pick") {
-  window.voice.picked = part;
+  window.voice.picked[id] = part;
   document.getElementById(`${id}-${what}`).click();
 }
 
@@ -297,6 +297,7 @@ customElements.define("voice-answer", class extends HTMLElement {
 
 const source = (id) => document.getElementById(id);
 window.voice = { // what Python's events call
+  picked: {}, // the last part of each source that was meant
   // The same sound is judged anew, which leaves the focus where it is.
   again: (id, sound) => sound && source(id).wait(t("Listening …")),
   // The form for a part that was picked is open.
@@ -308,7 +309,7 @@ window.voice = { // what Python's events call
   // What was chosen in it shows in the row.
   heard(id) {
     const chosen = document.querySelector(`#${id}-expression input:checked`)?.closest("label");
-    const number = window.voice.picked.number;
+    const number = window.voice.picked[id]?.number;
     const row = document.querySelector(`voice-table[data-for=${id}] tr[data-number="${number}"]`);
     if (row && chosen) row.querySelector("[data-ask]").textContent = chosen.textContent.trim();
   },
