@@ -5,6 +5,7 @@ import sys
 
 from page.clip import EXAMPLES
 from page.frame import BROWSER, build
+from page.language import LAID_OUT
 from page.limits import DELETE_AGE_S, SWEEP_EVERY_S
 from page.sharing import OUT_OF_ORDER
 from page.theme import CSS, HEAD, JS, THEME
@@ -54,7 +55,7 @@ def main() -> None:
         sys.exit(f"error: {error}")
     here = address(listening)
     add_endpoints(page, served.pipeline, example=example_address(here, sounds))
-    looks = {"theme": THEME, "css_paths": CSS, "js": JS, "head": HEAD}
+    looks = {"theme": THEME, "css_paths": CSS, "js": JS, "head": HEAD, "texts": LAID_OUT}
     health, live = Health(served.pipeline), Live(served.pipeline)
     app = mount(page, health, live, sounds, here, BROWSER, n_proxies=n_proxies, **looks)
     print(f"* Running on local URL:  {here}", flush=True)

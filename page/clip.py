@@ -3,19 +3,22 @@
 Layout and wiring only: `ser.pipeline` judges, `ser.plots` draws, `page.answer` finds the words.
 """
 
-import html
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import gradio as gr
 
 from page import drawn, words
-from page.answer import answer, headline, no_answer
+from page.answer import answer, headline, named, no_answer
+from page.details import of_attention, stages
+from page.language import Say, in_each, speaking_to, told
 from page.models import Model
-from page.sharing import Asked, sharing_panel
+from page.part import Part, cut, origin
+from page.sharing import CHOICES, Asked, question, sharing_panel
 from page.source import source
 from page.voice import Voice, voice_panel
 from ser import plots
@@ -26,6 +29,7 @@ from ser.sound.audio import AudioError
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 MEGABYTES, SECONDS = 64, 600
+TOO_LARGE = f"It has more than {MEGABYTES} MB: the part “Long” takes it."
 LOG = logging.getLogger(__name__)
 
 
@@ -58,36 +62,36 @@ class _Said:
 def clip(offered: Sequence[Model], shared: Feedback | None) -> gr.UploadButton:
     """Lay the part out inside the current Blocks; gives the component that takes its sounds."""
     sound, judged, said_before = gr.State(), gr.State(), gr.State()
-    limits = (
-        f"Up to {SECONDS // 60} minutes and {MEGABYTES} MB; sound files of any kind, and videos "
-        "with a voice."
-    )
+    part = gr.State()  # Part, where the sound is one of another
+    picked = gr.JSON(visible=False)  # by `browser/trim.js`
+    trim = gr.Button("Trim", elem_id="clip-trim", visible="hidden")
     sent, cancel = source("clip", limits, MEGABYTES, SECONDS)
     with gr.Column(elem_classes="answer-of-clip"):
         said = gr.HTML(elem_id="said", js_on_load=None)
         drawing = gr.HTML(elem_id="clip-time", js_on_load=None)
         form_place = gr.Column(elem_id="asked")
-    with gr.Accordion("Who answers, and among which emotions", open=False):
+    with gr.Accordion(told("Who answers, and among which emotions"), open=False):
         which = gr.Radio(
-            [(one.line, number) for number, one in enumerate(offered)],
+            [(in_each(one.line), number) for number, one in enumerate(offered)],
             value=0,
-            label="Which model answers",
+            label=told("Which model answers"),
             elem_id="which",
         )
         only = gr.CheckboxGroup(
-            [(f"{emotion.emoji} {emotion.name}", emotion.name) for emotion in EMOTIONS],
+            [(in_each(partial(named, emotion)), emotion.name) for emotion in EMOTIONS],
             value=list(LABELS),
-            label="Only these emotions",
+            label=told("Only these emotions"),
             elem_id="only",
         )
         voice, is_adapted = voice_panel(offered[0])
     with gr.Column(visible=False, elem_classes="answer-of-clip") as details:
-        bars = gr.Plot(label="Probability of each expression")
-        moments = gr.Plot(label="When the model listened")
-        told = gr.HTML(js_on_load=None, elem_id="words")
-        with gr.Accordion("Step by step: what the model saw, and how long it took", open=False):
+        bars = gr.Plot(label=told("Probability of each expression"))
+        moments = gr.Plot(label=told("When the model listened"))
+        in_words = gr.HTML(js_on_load=None, elem_id="words")
+        how = told("Step by step: what the model saw, and how long it took")
+        with gr.Accordion(how, open=False):
             steps = gr.HTML(js_on_load=None)
-            seen = gr.Plot(label="What the model saw")
+            seen = gr.Plot(label=told("What the model saw"))
 
     def judge(
         path: str | None, number: int, emotions: Sequence[str] = LABELS, own: Voice | None = None
@@ -96,7 +100,7 @@ def clip(offered: Sequence[Model], shared: Feedback | None) -> gr.UploadButton:
             if not path:
                 raise AudioError(words.EMPTY)
             if Path(path).stat().st_size > MEGABYTES << 20:
-                raise AudioError(f"It has more than {MEGABYTES} MB: the part “Long” takes it.")
+                raise AudioError(TOO_LARGE)
             pipeline = offered[number].pipeline()
             if own is not None and number == 0:
                 pipeline = own.adapted(pipeline)
@@ -105,9 +109,11 @@ def clip(offered: Sequence[Model], shared: Feedback | None) -> gr.UploadButton:
                 return prediction
             return prediction.restricted(emotions)
 
-    offer, form = (
-        sharing_panel(shared, judge, sound, judged, form_place) if shared else (lambda *_: {}, [])
-    )
+    offer, form = lambda *_: {}, []
+    if shared:
+        with form_place:
+            asked_form, heard = question(CHOICES)
+        offer, form = sharing_panel(shared, judge, judged, asked_form, heard)
 
     def show(
         path: str | None,
@@ -117,7 +123,10 @@ def clip(offered: Sequence[Model], shared: Feedback | None) -> gr.UploadButton:
         showed: _Said | None,
         heard: Voice | None,
         adapts: bool,
+        own: Part | None,
+        request: gr.Request,
     ) -> Iterator[dict]:
+        say, own = speaking_to(request), origin(path, own)
         try:
             heard = heard or Voice()
             plain = judge(path, number, emotions)
@@ -125,43 +134,77 @@ def clip(offered: Sequence[Model], shared: Feedback | None) -> gr.UploadButton:
             prediction = judge(path, number, emotions, heard) if is_adapted_now else plain
             with in_a_sentence():
                 # A machine's voice is nothing to share; what is no voice has no expression.
-                is_ours = Path(path).is_relative_to(EXAMPLES)
+                is_ours = Path(own.whole if own else path).is_relative_to(EXAMPLES)
                 asked = None if is_ours or prediction.emotion is None else (path, number)
-                earlier = f"The answer before: {showed.headline}" if is_other(showed, path) else ""
+                earlier = ""
                 if is_adapted_now:
-                    earlier = f"Without your voice taken into account: {headline(plain)}"
+                    answered = headline(plain, say)
+                    earlier = say(
+                        "Without your voice taken into account: {answer}", answer=answered
+                    )
+                elif is_other(showed, path):
+                    earlier = say("The answer before: {answer}", answer=showed.headline)
                 yield {
                     sound: path,
                     judged: asked,
                     **offer(before, asked),
-                    said: answer(prediction, offered[number], "clip", earlier),
-                    drawing: drawn.of_clip(prediction, "clip"),
-                    said_before: _Said(path, headline(prediction)),
+                    said: answer(prediction, offered[number], "clip", earlier, say),
+                    drawing: drawn.of_clip(prediction, "clip", say, own.start_s if own else None),
+                    part: own,
+                    said_before: _Said(path, headline(prediction, say)),
                     voice: heard if number else heard.heard(path, plain),
                     details: gr.Column(visible=prediction.emotion is not None),
-                    told: in_words(prediction),
-                    steps: stages(prediction),
+                    in_words: of_attention(prediction, say),
+                    steps: stages(prediction, say),
                 }
                 if prediction.emotion is not None:  # after the answer can be read
-                    yield {
-                        bars: plots.probability_bars(prediction),
-                        moments: plots.attention_over_waveform(prediction),
-                        seen: plots.feature_heatmap(prediction),
+                    figures = {
+                        bars: plots.probability_bars(prediction, say),
+                        moments: plots.attention_over_waveform(prediction, say),
+                        seen: plots.feature_heatmap(prediction, say),
                     }
+                    for figure in figures.values():
+                        figure.update_layout(separators=say.separators)
+                    yield figures
         except gr.Error as error:
             yield {
                 judged: None,
                 **offer(before, None),
-                said: no_answer(error.message, "clip"),
+                said: no_answer(error.message, "clip", say),
                 drawing: "",
                 details: gr.Column(visible=False),
             }
 
-    rest = [which, only, judged, said_before, voice, is_adapted]
+    def show_part(
+        choice: dict | None,
+        path: str | None,
+        number: int,
+        emotions: Sequence[str],
+        before: Asked | None,
+        showed: _Said | None,
+        heard: Voice | None,
+        adapts: bool,
+        own: Part | None,
+        request: gr.Request,
+    ) -> Iterator[dict]:
+        """Judge what was chosen of the sound; all of it again where nothing was."""
+        own = origin(path, own)
+        chosen = None
+        try:
+            with in_a_sentence():
+                if choice:
+                    chosen = cut(path, choice["start_s"], choice["end_s"], own)
+        except gr.Error as error:
+            yield {said: no_answer(error.message, "clip", speaking_to(request))}
+            return
+        path = chosen.path if chosen else own.whole if own else path
+        yield from show(path, number, emotions, before, showed, heard, adapts, chosen, request)
+
+    rest = [which, only, judged, said_before, voice, is_adapted, part]
     options = {
         "outputs": [
-            *(sound, judged, said, drawing, said_before, voice, details, told, steps),
-            *(bars, moments, seen, *form),
+            *(sound, judged, said, drawing, said_before, voice, details, in_words, steps),
+            *(part, bars, moments, seen, *form),
         ],
         "show_progress": "hidden",
         "trigger_mode": "always_last",
@@ -172,16 +215,13 @@ def clip(offered: Sequence[Model], shared: Feedback | None) -> gr.UploadButton:
     again = [which.input, only.input, is_adapted.input]
     wait = "(...all) => { window.voice.again('clip', all[0]); return all; }"
     events.append(gr.on(again, show, [sound, *rest], js=wait, **options))
-    gr.HTML(
-        "<h2>No microphone?</h2><p>Synthetic voices, made by a machine (espeak-ng); they show how "
-        "the page works, not what people sound like.</p>",
-        js_on_load=None,
-    )
+    pick = "(_, ...rest) => [window.voice.picked.clip, ...rest]"
+    events.append(trim.click(show_part, [picked, sound, *rest], js=pick, **options))
+    gr.HTML(in_each(on_examples), js_on_load=None)
     with gr.Row(elem_classes="examples"):
         for path in sorted(EXAMPLES.glob("*.flac")):
-            button = gr.Button(
-                path.stem.replace("-", " "), size="sm", elem_id=f"example-{path.stem}"
-            )
+            name = told(path.stem.replace("-", " "))
+            button = gr.Button(name, size="sm", elem_id=f"example-{path.stem}")
             use = f"(...all) => {{ window.voice.use('clip', '{path.name}'); return all; }}"
             own = gr.State(str(path))
             events.append(button.click(show, [own, *rest], js=use, **options))
@@ -196,46 +236,20 @@ def is_other(showed: _Said | None, path: str) -> bool:
     return showed is not None and showed.path != path
 
 
-def in_words(prediction: Prediction) -> str:
-    """What the plots show, for people who cannot see them."""
-    return (
-        f"<p>{html.escape(plots.attention_sentence(prediction))} The curve shows how much each "
-        "moment counted, in times the average: at 1 it counted as much as all others.</p>"
+def limits(say: Say) -> str:
+    """What may be sent."""
+    return say(
+        "Up to {minutes} minutes and {megabytes} MB; sound files of any kind, and videos with a "
+        "voice.",
+        minutes=SECONDS // 60,
+        megabytes=MEGABYTES,
     )
 
 
-def stages(prediction: Prediction) -> str:
-    """How long each step took, and what the rows of the picture below are."""
-    names = {
-        "audio": "Read the sound",
-        "speech": "Find the speech",
-        "features": "Compute what the model sees",
-        "model": "Ask the model",
-    }
-    rows = "".join(
-        f'<tr><th scope="row">{name}</th><td>{prediction.timings_ms[stage]:.1f} ms</td></tr>'
-        for stage, name in names.items()
-        if stage in prediction.timings_ms
+def on_examples(say: Say) -> str:
+    """What stands above the examples."""
+    text = say(
+        "Synthetic voices, made by a machine (espeak-ng); they show how the page works, not what "
+        "people sound like."
     )
-    n_frames, n_features = prediction.features.shape
-    return (
-        f'<table class="plain"><caption>Time for each step</caption><tbody>{rows}</tbody></table>'
-        f"<p>Below: {n_features} figures for each of {n_frames} moments, one row each from top to "
-        f"bottom, {html.escape(meaning(prediction.feature_names))} Bright is above that row's "
-        "average, dark below, in standard deviations.</p>"
-    )
-
-
-def meaning(names: Sequence[str]) -> str:
-    """What a model's features are, told from their names."""
-    if any("delta" in name for name in names):
-        return (
-            "13 MFCCs (the shape of the spectrum, coarse to fine), then how fast each of them "
-            "changes (delta), then how fast that changes (delta-delta)."
-        )
-    if any("mel" in name for name in names):
-        return "loudness in bands of frequency, low to high (log-mel)."
-    return (
-        "loudness in bands of frequency as it changes (rasta), pitch, voicing, and the strength "
-        "of harmonics (h) and formants (a) against each other; the names are at the left."
-    )
+    return f"<h2>{say('No microphone?')}</h2><p>{text}</p>"

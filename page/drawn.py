@@ -6,17 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from page.language import ENGLISH, Say
 from ser.labels import EMOTIONS
 from ser.prediction import Prediction
 
 MAX_PEAKS = 800  # of a clip's waveform
 MAX_ATTENTION = 300
 PAIR = ("#8b5cf6", "#d55e00")  # of two curves; the second is dashed, too
-
-
-def letter(name: str) -> str:
-    """Two letters that tell a label where its name has no room."""
-    return name[:2].capitalize()
 
 
 def ink(color: str) -> str:
@@ -27,10 +23,7 @@ def ink(color: str) -> str:
     return "#000" if (luminance + 0.05) / 0.05 >= 1.05 / (luminance + 0.05) else "#fff"
 
 
-PALETTE = [
-    {"name": e.name, "letter": letter(e.name), "color": e.color, "ink": ink(e.color)}
-    for e in EMOTIONS
-]
+PALETTE = [{"name": e.name, "color": e.color, "ink": ink(e.color)} for e in EMOTIONS]
 
 
 def peaks(waveform: np.ndarray, n_most: int = MAX_PEAKS) -> list[list[int]]:
@@ -65,21 +58,32 @@ def timeline(shown: dict, told: str, source: str) -> str:
     )
 
 
-def of_clip(prediction: Prediction, source: str) -> str:
-    """The whole clip: waveform, and attention as shade."""
+def of_clip(
+    prediction: Prediction, source: str, say: Say = ENGLISH, part_from_s: float | None = None
+) -> str:
+    """The whole clip: waveform, and attention as shade.
+
+    Of a part of the source's sound, `part_from_s` is where it begins.
+    """
     shown = {
         "duration_s": round(prediction.duration_s, 3),
         "peaks": peaks(prediction.waveform),
         "attention": attention(prediction),
+        "trims": True,
     }
-    told = (
-        f"Waveform of {prediction.duration_s:.1f} seconds; the darker the shade, the more the "
-        "model attended to that moment."
+    if part_from_s is not None:
+        shown["part_from_s"] = round(part_from_s, 3)
+    told = say(
+        "Waveform of {seconds:.1f} seconds; the darker the shade, the more the model attended to "
+        "that moment.",
+        seconds=prediction.duration_s,
     )
     return timeline(shown, told, source)
 
 
-def of_pair(predictions: Sequence[Prediction], names: Sequence[str], source: str) -> str:
+def of_pair(
+    predictions: Sequence[Prediction], names: Sequence[str], source: str, say: Say = ENGLISH
+) -> str:
     """One clip, and above its waveform how much each moment counted to each of two models."""
     first = predictions[0]
     lines = [
@@ -87,8 +91,10 @@ def of_pair(predictions: Sequence[Prediction], names: Sequence[str], source: str
         for prediction, color, dash in zip(predictions, PAIR, ([], [6, 4]), strict=True)
     ]
     shown = {"duration_s": round(first.duration_s, 3), "peaks": peaks(first.waveform)}
-    told = (
-        "How much each moment counted, in times the average (the thin line): "
-        f"{names[0]} drawn through, {names[1]} dashed. Below, the waveform."
+    told = say(
+        "How much each moment counted, in times the average (the thin line): {first} drawn "
+        "through, {second} dashed. Below, the waveform.",
+        first=names[0],
+        second=names[1],
     )
     return f"<p>{html.escape(told)}</p>" + timeline(shown | {"lines": lines}, told, source)

@@ -27,11 +27,6 @@ def right_elsewhere(metrics: Sequence[dict]) -> float | None:
     return mean(left_out or heard) if left_out or heard else None
 
 
-def in_ten(share: float) -> str:
-    """A share as people tell it: `about 7 in 10`."""
-    return f"about {round(10 * share)} in 10"
-
-
 def mistaken_for(metrics: Sequence[dict], emotion: Emotion) -> tuple[Emotion, float] | None:
     """What was meant most often where the model said `emotion` and erred, and how often it was.
 

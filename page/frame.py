@@ -9,6 +9,7 @@ from page import words
 from page.about import about
 from page.clip import EXAMPLES, clip
 from page.compare import compare
+from page.language import FOLDER, in_each, told
 from page.limits import DELETE_AGE_S, SWEEP_EVERY_S
 from page.live import live
 from page.long import long
@@ -25,7 +26,10 @@ PARTS = {
     "compare": "Compare",
     "about": "About",
 }
-BROWSER = {path.name: path for path in (Path(__file__).parent / "browser").glob("*.js")}
+BROWSER = {
+    path.name: path
+    for path in [*(Path(__file__).parent / "browser").glob("*.js"), *FOLDER.glob("*.json")]
+}
 
 
 def build(
@@ -40,23 +44,25 @@ def build(
     gr.set_static_paths([EXAMPLES])  # served from where they lie, neither copied nor deleted
     offered = models(pipeline)
     with gr.Blocks(
-        title="How does a voice sound?",
+        title=told(words.TITLE),
         analytics_enabled=False,
         delete_cache=(max(1, int(SWEEP_EVERY_S)), max(1, int(DELETE_AGE_S))),
     ) as page:
         metrics = pipeline.checkpoint.metrics
-        gr.HTML(words.head(metrics, instead, PARTS), elem_id="head", js_on_load=None)
+        head = in_each(lambda say: words.head(metrics, instead, PARTS, say))
+        gr.HTML(head, elem_id="head", js_on_load=None)
         with gr.Column(elem_id="part-clip", elem_classes="part"):
             clip(offered, shared)
         with gr.Column(elem_id="part-live", elem_classes="part"):
             live(offered[0])
         with gr.Column(elem_id="part-long", elem_classes="part"):
-            long(offered[0])
+            long(offered[0], shared)
         with gr.Column(elem_id="part-many", elem_classes="part"):
             many(offered[0])
         with gr.Column(elem_id="part-compare", elem_classes="part"):
             compare(offered, takes_hub=os.environ.get("SER_COMPARE_HUB") == "1")
         with gr.Column(elem_id="part-about", elem_classes="part"):
             about(pipeline, offered, shared is not None)
-        gr.HTML("".join(one.foot for one in offered), elem_id="foot", js_on_load=None)
+        foot = in_each(lambda say: "".join(one.foot(say) for one in offered))
+        gr.HTML(foot, elem_id="foot", js_on_load=None)
     return page

@@ -2,107 +2,140 @@
 
 import html
 import os
-import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
 import gradio as gr
 
 from page import overview
-from page.answer import no_answer, reported
+from page.answer import no_answer, reported, warnings
 from page.clip import in_a_sentence
+from page.correct import correcting
+from page.language import Say, in_each, speaking_to, told
+from page.listening import Listening, Speed
 from page.models import Model
+from page.overview import Heard
 from page.source import source
-from ser.plots import percent
-from ser.recordings.reading import clock
-from ser.recordings.timeline import CancelledError, Segment, timeline
+from ser.feedback.queue import Feedback
 
 MEGABYTES, SECONDS = 400, 3 * 3600
-POLL_S = 0.5
 CANCELLED = "This was cancelled: choose it again to have it judged."
 ADVICE = "Compressed files are sent faster: an hour of MP3 or M4A has 30 to 60 MB."
+KEPT_S = 3600  # is what was heard of a recording, whose sound is deleted long before
+LEAST_UTTERANCES = 5  # to adapt to; less gains next to nothing (docs/results.md)
 
 
-def long(model: Model) -> None:
+def long(model: Model, shared: Feedback | None) -> None:
     """Lay the part out inside the current Blocks."""
-    gr.HTML(
-        "<h2>When does somebody speak, and how does it sound?</h2><p>Every utterance is judged by "
-        "itself; there is no label for all of it. How long it will take is told as soon as it "
-        "has begun.</p>",
-        js_on_load=None,
+    gr.HTML(in_each(what_it_is), js_on_load=None)
+    speed = Speed(model)
+    sent, cancel = source(
+        "long", limits, MEGABYTES, SECONDS, advice=ADVICE, record=False, times=speed.times
     )
-    limits = f"Up to three hours and {MEGABYTES} MB. {ADVICE}"
-    sent, cancel = source("long", limits, MEGABYTES, SECONDS, advice=ADVICE, record=False)
     going = gr.HTML(elem_id="long-going", js_on_load=None)
+    heard = gr.State(time_to_live=KEPT_S)  # Heard
     with gr.Column(elem_classes="answer-of-long"):
         said = gr.HTML(elem_id="long-said", js_on_load=None)
         picture = gr.HTML(elem_id="long-time", js_on_load=None)
+    with gr.Column(visible=False, elem_classes="answer-of-long") as more:
+        adapting = gr.HTML(elem_id="long-adapting", js_on_load=None)
+        adapt = gr.Button(told("Adapt to this recording"), elem_id="long-adapt")
+        undo = gr.Button(told("Undo: as it was before"), elem_id="long-undo")
+    files = gr.File(
+        label=told("Take it away"),
+        file_count="multiple",
+        interactive=False,
+        elem_id="long-files",
+        render=False,
+    )
+    form = correcting(model, shared, heard, files)
+    with gr.Column(elem_classes="answer-of-long"):
         table = gr.HTML(elem_id="long-table", js_on_load=None)
     with gr.Column(visible=False, elem_classes="answer-of-long") as downloads:
-        files = gr.File(
-            label="Take it away", file_count="multiple", interactive=False, elem_id="long-files"
-        )
+        files.render()
     stops: dict[str, Event] = {}  # of what goes on, by visit
     dropped: set[str] = set()  # visits that no longer want what waits for its turn
 
+    def shown(known: Heard, say: Say) -> dict:
+        """All that is said of a recording."""
+        can = model.told.config.adaptation_clips > 0
+        n = known.setting.n_clips
+        folder = os.environ.get("GRADIO_TEMP_DIR")
+        written = overview.files(known.shown, known.path, folder)
+        known = replace(known, files=tuple(written))
+        if known.mine:
+            written.append(overview.corrections(known.shown, known.path, folder, known.mine))
+        return {
+            heard: known,
+            going: "",
+            said: reported(headline(known, say), "long"),
+            picture: overview.picture(known.shown, known.envelope, "long", True, say),
+            table: overview.table(known.shown, known.mine, say),
+            more: gr.Column(visible=bool(known.plain.segments)),
+            downloads: gr.Column(visible=bool(known.plain.segments)),
+            adapting: on_adapting(n, say) if can and not known.adapted else "",
+            adapt: gr.Button(visible=can and n >= LEAST_UTTERANCES and not known.adapted),
+            undo: gr.Button(visible=known.adapted is not None),
+            files: written,
+        }
+
+    def listen(path: str, before: Heard | None, say: Say, visit: str) -> Iterator[dict]:
+        """Judge a recording; or, where it was judged `before`, again and adapted to itself."""
+        stop = stops[visit] = Event()
+        listening = Listening(speed, stop)
+        try:
+            with in_a_sentence():
+                pipeline = model.pipeline()
+                if before:
+                    k, revision = model.told.config.adaptation_clips, model.told.revision
+                    pipeline = pipeline.adapted(before.setting.learnt(k, revision))
+                for text in listening.hear(pipeline, path, say):
+                    yield {going: text}
+            if listening.done is None:
+                yield {going: ""}
+            elif before:
+                yield shown(replace(before, adapted=listening.done), say)
+            else:
+                known = Heard(
+                    path, listening.done, listening.envelope, listening.setting, listening.times
+                )
+                yield shown(known, say) | form.closed()
+        finally:
+            stops.pop(visit, None)
+
     def judge(path: str, request: gr.Request) -> Iterator[dict]:
+        say = speaking_to(request)
         if request.session_hash in dropped:
             dropped.discard(request.session_hash)
-            yield {said: no_answer(CANCELLED, "long")}
+            yield {said: no_answer(CANCELLED, "long", say)}
             return
-        stop = stops[request.session_hash] = Event()
-        envelope, found, heard = overview.Envelope(), [], [0.0, None]
-
-        def follow(heard_s: float, of_s: float | None) -> None:
-            heard[:] = heard_s, of_s
-
         try:
-            with in_a_sentence(), ThreadPoolExecutor(1) as pool:
-                began_s = time.monotonic()
-                work = pool.submit(
-                    timeline,
-                    model.pipeline(),
-                    path,
-                    follow,
-                    stop.is_set,
-                    on_block=envelope.push,
-                    on_segment=found.append,
-                )
-                try:
-                    while not work.done():
-                        yield {going: progress(*heard, time.monotonic() - began_s, found)}
-                        time.sleep(POLL_S)
-                finally:
-                    stop.set()  # also where nobody waits for it any longer
-                try:
-                    done = work.result()
-                except CancelledError:
-                    yield {going: ""}
-                    return
-                name, text = html.escape(Path(path).name), overview.summary(done)
-                headline = f'<h2 class="answer" tabindex="-1">{name}</h2><p>{text}</p>'
-                yield {
-                    going: "",
-                    said: reported(
-                        headline + overview.warnings(done) + overview.shares(done), "long"
-                    ),
-                    picture: overview.picture(done, envelope, "long"),
-                    table: overview.table(done),
-                    downloads: gr.Column(visible=bool(done.segments)),
-                    files: overview.files(done, path, os.environ.get("GRADIO_TEMP_DIR")),
-                }
+            yield from listen(path, None, say, request.session_hash)
         except gr.Error as error:
             yield {
+                heard: None,
                 going: "",
-                said: no_answer(error.message, "long"),
+                said: no_answer(error.message, "long", say),
                 picture: "",
                 table: "",
+                more: gr.Column(visible=False),
                 downloads: gr.Column(visible=False),
+                **form.closed(),
             }
-        finally:
-            stops.pop(request.session_hash, None)
+
+    def judge_adapted(known: Heard | None, request: gr.Request) -> Iterator[dict]:
+        say = speaking_to(request)
+        if known is None:
+            return
+        try:
+            yield from listen(known.path, known, say, request.session_hash)
+        except gr.Error as error:  # what is shown stays
+            yield {going: "", said: no_answer(error.message, "long", say)}
+
+    def as_before(known: Heard | None, request: gr.Request) -> dict:
+        return shown(replace(known, adapted=None), speaking_to(request)) if known else {}
 
     def stop_it(request: gr.Request) -> str:
         if stop := stops.get(request.session_hash):
@@ -111,33 +144,78 @@ def long(model: Model) -> None:
             dropped.add(request.session_hash)
         return ""
 
-    event = sent.upload(
-        judge,
-        sent,
-        [going, said, picture, table, downloads, files],
-        show_progress="hidden",
-        trigger_mode="multiple",  # one that was cancelled may not have ended yet
-        concurrency_id="long",
-        concurrency_limit=1,
-        api_visibility="private",
-    )
-    event.failure(None, js="() => window.voice.failed('long')")
+    outputs = [heard, going, said, picture, table, more, adapting, adapt, undo, downloads, files]
+    options = {
+        "outputs": [*outputs, *form.components],
+        "show_progress": "hidden",
+        "trigger_mode": "multiple",  # one that was cancelled may not have ended yet
+        "concurrency_id": "long",
+        "concurrency_limit": 1,
+        "api_visibility": "private",
+    }
+    wait = "known => { window.voice.again('long', true); return known; }"
+    events = [
+        sent.upload(judge, sent, **options),
+        adapt.click(judge_adapted, heard, js=wait, **options),
+    ]
+    for event in events:
+        event.failure(None, js="() => window.voice.failed('long')")
     private = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+    undo.click(as_before, heard, outputs, **private)
     cancel.click(stop_it, None, going, **private)  # `cancels` may hit the next one, too
 
 
-def progress(heard_s: float, of_s: float | None, took_s: float, found: list[Segment]) -> str:
-    """How far it is, how long it will still take, and the latest of what was found."""
-    share = heard_s / of_s if of_s else 0.0
-    of = f" of {clock(of_s)}" if of_s else ""
-    left = f"; about {clock(took_s * (1 / share - 1) + 1)} left" if share > 0.02 else ""
-    latest = [one for one in found if one.label][-3:]
-    told = "".join(
-        f"<li>{clock(s.start_s)} to {clock(s.end_s)}: {overview.FACES[s.label]} {s.label} "
-        f"{percent(s.confidence)}</li>"
-        for s in reversed(latest)
+def what_it_is(say: Say) -> str:
+    """What stands above all."""
+    title = say("When does somebody speak, and how does it sound?")
+    about = say("Every utterance is judged by itself; there is no label for all of it.")
+    return f"<h2>{title}</h2><p>{about}</p>"
+
+
+def limits(say: Say) -> str:
+    """What may be sent."""
+    most = say("Up to three hours and {megabytes} MB.", megabytes=MEGABYTES)
+    return f"{most} {say(ADVICE)}"
+
+
+def headline(known: Heard, say: Say) -> str:
+    """The name of the recording, what was found in it, and what adapting to it changed."""
+    name = html.escape(Path(known.path).name)
+    text = overview.summary(known.shown, say)
+    took = say("It was heard {times:.0f} times as fast as it lasts.", times=known.times)
+    head = f'<h2 class="answer" tabindex="-1">{name}</h2>'
+    about = f'<p>{text} <span data-times="{known.times:.2f}">{took}</span></p>'
+    rest = warnings(known.shown.warnings, say)
+    if known.adapted is None:
+        return head + about + rest + overview.shares(known.plain, say)
+    n, of = overview.n_changed(known.plain, known.adapted), len(known.plain.segments)
+    changed = say.many(
+        "{name}: adapted, {n} of {of} utterances sounds otherwise",
+        "{name}: adapted, {n} of {of} utterances sound otherwise",
+        n,
+        of=of,
+        name=name,
     )
-    return (
-        f'<progress max="1" value="{share:.4f}" aria-label="Heard"></progress>'
-        f"<p>{clock(heard_s)}{of} heard{left}; {len(found)} utterances so far.</p><ul>{told}</ul>"
-    )
+    head = f'<h2 class="answer" tabindex="-1">{changed}</h2>'
+    return head + about + rest + overview.change(known.plain, known.adapted, say)
+
+
+def on_adapting(n: int, say: Say) -> str:
+    """What adapting does; or why there is too little speech for it."""
+    if n < LEAST_UTTERANCES:
+        text = say.many(
+            "To adapt to this recording there is too little speech in it: {n} utterance was "
+            "judged, at least {least} are needed.",
+            "To adapt to this recording there is too little speech in it: {n} utterances were "
+            "judged, at least {least} are needed.",
+            n,
+            least=LEAST_UTTERANCES,
+        )
+    else:
+        text = say(
+            "What all {n} utterances have in common, the room and the microphone for one, can be "
+            "taken out: they are then judged again. It helps most where a recording sounds unlike "
+            "a studio and its emotions vary.",
+            n=n,
+        )
+    return f"<p>{text}</p>"

@@ -11,11 +11,12 @@ from pathlib import Path
 import gradio as gr
 
 from page.answer import reported
+from page.language import ENGLISH, Say, in_each, speaking_to, told
 from page.models import Model
 from page.overview import FACES
 from page.source import source
 from page.words import GONE
-from ser.plots import percent
+from ser.gate import NO_SPEECH
 from ser.recordings.folder import write_rows
 from ser.recordings.reading import clock
 from ser.recordings.rows import Row, judge_file
@@ -36,10 +37,7 @@ class _List:
 
 def many(model: Model) -> None:
     """Lay the part out inside the current Blocks."""
-    gr.HTML("<h2>One answer a file</h2>", js_on_load=None)
-    limits = (
-        f"Up to {N_FILES} files at a time, each up to {SECONDS // 60} minutes, 400 MB together."
-    )
+    gr.HTML(in_each(lambda say: f"<h2>{say('One answer a file')}</h2>"), js_on_load=None)
     sent, cancel = source(
         "many", limits, MEGABYTES, SECONDS, "Choose or drop files", record=False, n_files=N_FILES
     )
@@ -48,32 +46,31 @@ def many(model: Model) -> None:
     with gr.Column(elem_classes="answer-of-many"):
         said = gr.HTML(elem_id="many-said", js_on_load=None)
         table = gr.HTML(elem_id="many-table", js_on_load=None)
-    again = gr.Button("Try again what was not judged", visible=False, elem_id="many-again")
+    again = gr.Button(told("Try again what was not judged"), visible=False, elem_id="many-again")
     with gr.Column(visible=False) as downloads:
         files = gr.File(
-            label="Take it away", file_count="multiple", interactive=False, elem_id="many-files"
+            label=told("Take it away"),
+            file_count="multiple",
+            interactive=False,
+            elem_id="many-files",
         )
-    gr.HTML(
-        f'<h3>The same on the command line</h3><pre class="command" tabindex="0">{COMMAND}</pre>'
-        "<p>It takes any number of files, uses all cores, and goes on where it was stopped.</p>",
-        js_on_load=None,
-    )
+    gr.HTML(in_each(on_the_command_line), js_on_load=None)
 
-    def begin(paths: list[str] | None) -> Iterator[dict]:
-        yield from judge(_List(list(paths or [])))
+    def begin(paths: list[str] | None, request: gr.Request) -> Iterator[dict]:
+        yield from judge(_List(list(paths or [])), speaking_to(request))
 
-    def go_on(listed: _List | None) -> Iterator[dict]:
+    def go_on(listed: _List | None, request: gr.Request) -> Iterator[dict]:
         listed = listed or _List()
         listed.rows = {n: row for n, row in listed.rows.items() if row["error"] is None}
-        yield from judge(listed)
+        yield from judge(listed, speaking_to(request))
 
-    def judge(listed: _List) -> Iterator[dict]:
+    def judge(listed: _List, say: Say) -> Iterator[dict]:
         missing = [n for n in range(len(listed.paths)) if n not in listed.rows]
         began_s, shown_s = time.monotonic(), 0.0
         yield {
             state: listed,
-            going: progress(listed, None),
-            table: rows(listed),
+            going: progress(listed, None, say),
+            table: rows(listed, None, say),
             downloads: gr.Column(visible=False),
             again: gr.Button(visible=False),
         }
@@ -81,16 +78,18 @@ def many(model: Model) -> None:
             now_s = time.monotonic()
             if now_s - shown_s > EVERY_S:
                 left_s = (now_s - began_s) / n_done * (len(missing) - n_done) if n_done else None
-                yield {going: progress(listed, left_s), table: rows(listed, number)}
+                yield {going: progress(listed, left_s, say), table: rows(listed, number, say)}
                 shown_s = now_s
             listed.rows[number] = _row(model, listed.paths[number])
         n_failed = sum(row["error"] is not None for row in listed.rows.values())
         n = len(listed.paths)
-        text = f"{n - n_failed} of {n} judged" + (f", {n_failed} could not be" if n_failed else "")
+        text = say("{n} of {of} judged", n=n - n_failed, of=n)
+        if n_failed:
+            text += ", " + say("{n} could not be", n=n_failed)
         yield {
             going: "",
             said: reported(f'<h2 class="answer" tabindex="-1">{text}</h2>', "many"),
-            table: rows(listed),
+            table: rows(listed, None, say),
             again: gr.Button(visible=n_failed > 0),
             downloads: gr.Column(visible=True),
             files: tables(listed),
@@ -112,10 +111,10 @@ def many(model: Model) -> None:
     for event in events:
         event.failure(None, js="() => window.voice.failed('many')")
 
-    def stopped(listed: _List | None) -> dict:
+    def stopped(listed: _List | None, request: gr.Request) -> dict:
         listed = listed or _List()
-        is_left = len(listed.rows) < len(listed.paths)
-        return {going: "", table: rows(listed), again: gr.Button(visible=is_left)}
+        say, is_left = speaking_to(request), len(listed.rows) < len(listed.paths)
+        return {going: "", table: rows(listed, None, say), again: gr.Button(visible=is_left)}
 
     cancel.click(
         stopped,
@@ -136,50 +135,71 @@ def _row(model: Model, path: str) -> Row:
     return row | {"file": Path(str(row["file"])).name}
 
 
-def progress(listed: _List, left_s: float | None) -> str:
-    """How many are done, and how long the rest will take."""
-    n, of = len(listed.rows), len(listed.paths)
-    left = f"; about {clock(left_s + 1)} left" if left_s is not None else ""
-    return (
-        f'<progress max="{of}" value="{n}" aria-label="Judged"></progress>'
-        f"<p>{n} of {of} judged{left}.</p>"
+def limits(say: Say) -> str:
+    """What may be sent."""
+    return say(
+        "Up to {n} files at a time, each up to {minutes} minutes, {megabytes} MB together.",
+        n=N_FILES,
+        minutes=SECONDS // 60,
+        megabytes=400,
     )
 
 
-def rows(listed: _List, going: int | None = None) -> str:
+def on_the_command_line(say: Say) -> str:
+    """How it is done without the page."""
+    text = say("It takes any number of files, uses all cores, and goes on where it was stopped.")
+    return (
+        f"<h3>{say('The same on the command line')}</h3>"
+        f'<pre class="command" tabindex="0">{COMMAND}</pre><p>{text}</p>'
+    )
+
+
+def progress(listed: _List, left_s: float | None, say: Say = ENGLISH) -> str:
+    """How many are done, and how long the rest will take."""
+    n, of = len(listed.rows), len(listed.paths)
+    text = say("{n} of {of} judged", n=n, of=of)
+    if left_s is not None:
+        text += "; " + say("about {left} left", left=clock(left_s + 1))
+    return (
+        f'<progress max="{of}" value="{n}" aria-label="{say("Judged")}"></progress><p>{text}.</p>'
+    )
+
+
+def rows(listed: _List, going: int | None = None, say: Say = ENGLISH) -> str:
     """The list as a table: each file with its state, to sort, to filter, to open in Clip."""
     if not listed.paths:
         return ""
     body = "".join(
-        _tr(number, Path(path).name, listed.rows.get(number), number == going)
+        _tr(number, Path(path).name, listed.rows.get(number), number == going, say)
         for number, path in enumerate(listed.paths)
     )
+    names = ("file", "sounds", "how sure", "open")
+    head = "".join(f'<th scope="col">{say(name)}</th>' for name in names)
     return (
-        '<voice-table data-for="many"><table class="rows files"><caption>Files</caption>'
-        '<thead><tr><th scope="col">file</th><th scope="col">sounds</th><th scope="col">how sure'
-        f'</th><th scope="col">open</th></tr></thead><tbody>{body}</tbody></table>'
-        "</voice-table>"
+        '<voice-table data-for="many"><table class="rows files">'
+        f"<caption>{say('Files')}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
+        "</table></voice-table>"
     )
 
 
-def _tr(number: int, name: str, row: Row | None, is_going: bool) -> str:
+def _tr(number: int, name: str, row: Row | None, is_going: bool, say: Say) -> str:
     label, sure = "", 0.0
     if row is None:
-        state = "being judged …" if is_going else "waits"
+        state = say("being judged …") if is_going else say("waits")
     elif row["error"]:
-        state = f'<span class="wrong">{html.escape(str(row["error"]))}</span>'
+        state = f'<span class="wrong">{say.heard(str(row["error"]))}</span>'
     elif row["label"] is None:
-        state = "no speech heard"
+        state = say.heard(NO_SPEECH)
     else:
         label, sure = str(row["label"]), float(row["confidence"])
-        state = f"{FACES[label]} {label}"
+        state = f"{FACES[label]} {say(label)}"
     name = html.escape(name)
     data = f'data-number="{number}" data-name="{name}" data-label="{label}" data-sure="{sure:.3f}"'
     return (
         f"<tr {data}><td>{name}</td>"
-        f"<td>{state}</td><td>{percent(sure) if label else ''}</td>"
+        f"<td>{state}</td><td>{say.percent(sure) if label else ''}</td>"
         f'<td><button type="button" class="small" data-open="{number}" '
-        f'aria-label="Open {name} in Clip">Open</button></td></tr>'
+        f'aria-label="{say("Open {name} in Clip", name=name)}">{say("Open")}</button></td></tr>'
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 
 from page.figures import right_at_home
+from page.language import ENGLISH, Say
 from ser.checkpoints import checkpoint
 from ser.checkpoints.checkpoint import CheckpointError, Told
 from ser.checkpoints.hub import HubSource
@@ -26,19 +27,26 @@ class Model:
         """What the page calls it, everywhere."""
         return NAMES.get(self.told.name, self.told.name)
 
-    @property
-    def line(self) -> str:
-        """Its name, with its share of recognised emotions where that is measured."""
-        right = right_at_home(self.told.metrics)
-        return self.name if right is None else f"{self.name} ({100 * right:.0f} % right)"
+    def called(self, say: Say) -> str:
+        """Its name in the language of a visitor; a name of the Hub is the same in all."""
+        return say(self.name) if self.told.name in NAMES else self.name
 
-    @property
-    def foot(self) -> str:
+    def line(self, say: Say = ENGLISH) -> str:
+        """Its name, with its share of recognised emotions where that is measured."""
+        right, name = right_at_home(self.told.metrics), self.called(say)
+        if right is None:
+            return name
+        return say("{name} ({share} right)", name=name, share=say.percent(right))
+
+    def foot(self, say: Say = ENGLISH) -> str:
         """Name, architecture and revision, as HTML."""
-        return (
-            f"<p>Model {html.escape(self.name)} ({self.told.config.model_name}), "
-            f"revision {self.told.revision}</p>"
+        line = say(
+            "Model {name} ({architecture}), revision {revision}",
+            name=html.escape(self.called(say)),
+            architecture=self.told.config.model_name,
+            revision=self.told.revision,
         )
+        return f"<p>{line}</p>"
 
 
 def models(served: EmotionPipeline) -> Sequence[Model]:

@@ -1,15 +1,18 @@
 """A timeline as the page shows it: drawn, as a table, and as files to take away."""
 
-import html
+import csv
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from page import drawn
-from ser.labels import EMOTIONS
-from ser.plots import percent
+from page.answer import bars
+from page.language import ENGLISH, Say
+from ser.adaptation import Setting
+from ser.labels import EMOTIONS, LABELS
 from ser.recordings.labels import NAMES, write_labels
 from ser.recordings.reading import clock
 from ser.recordings.timeline import TRACK_S, Timeline
@@ -18,6 +21,29 @@ from ser.recordings.whole_files import OutputError
 PEAK_S = 0.05  # of a recording in one stroke of its waveform
 MAX_PEAKS, MAX_COLUMNS = 4000, 4000
 FACES = {emotion.name: emotion.emoji for emotion in EMOTIONS}
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A recording that was heard: what was said of it, and what the visitor says.
+
+    `adapted` is the same judged by a model that knows this recording's own statistics; `mine` is
+    what the visitor hears in an utterance, by its number.
+    """
+
+    path: str
+    plain: Timeline
+    envelope: "Envelope"
+    setting: Setting
+    times: float
+    adapted: Timeline | None = None
+    mine: Mapping[int, str] = field(default_factory=dict)
+    files: Sequence[str] = ()
+
+    @property
+    def shown(self) -> Timeline:
+        """What the page shows of it."""
+        return self.adapted or self.plain
 
 
 class Envelope:
@@ -45,8 +71,13 @@ class Envelope:
         return drawn.scaled(np.stack([lows, highs], axis=1))
 
 
-def picture(timeline: Timeline, envelope: Envelope, source: str) -> str:
-    """Waveform, stacked probabilities and labels, to look at, zoom and play."""
+def picture(
+    timeline: Timeline, envelope: Envelope, source: str, asks: bool, say: Say = ENGLISH
+) -> str:
+    """Waveform, stacked probabilities and labels, to look at, zoom and play.
+
+    `asks`: where nobody was heard, a visitor may say that there was speech.
+    """
     shown = {
         "duration_s": round(timeline.duration_s, 3),
         "peaks": envelope.peaks(),
@@ -55,11 +86,13 @@ def picture(timeline: Timeline, envelope: Envelope, source: str) -> str:
             {"start_s": round(s.start_s, 3), "end_s": round(s.end_s, 3), "label": s.label}
             for s in timeline.segments
         ],
+        "asks": asks,
     }
-    told = (
-        f"{clock(timeline.duration_s)} of sound: above, the probability of each expression over "
-        "time, grey where nobody speaks; below, each utterance's label, then the waveform. The "
-        "table tells the same."
+    told = say(
+        "{duration} of sound: above, the probability of each expression over time, grey where "
+        "nobody speaks; below, each utterance's label, then the waveform. The table tells the "
+        "same.",
+        duration=clock(timeline.duration_s),
     )
     return drawn.timeline(shown, told, source)
 
@@ -78,46 +111,68 @@ def columns(timeline: Timeline) -> list[list[int] | None]:
     ]
 
 
-def shares(timeline: Timeline) -> str:
+def shares(timeline: Timeline, say: Say = ENGLISH) -> str:
     """How much of the speech seems to express what; never one label for all of it."""
     if not timeline.segments:
         return ""
     chips = "".join(
-        f"<div><dt>{FACES[name]} {name}</dt><dd>{percent(share)}</dd></div>"
+        f"<div><dt>{FACES[name]} {say(name)}</dt><dd>{say.percent(share)}</dd></div>"
         for name, share in sorted(timeline.shares().items(), key=lambda pair: -pair[1])
         if share > 0
     )
-    return f'<h3>Share of the time of speech</h3><dl class="chips">{chips}</dl>'
+    return f'<h3>{say("Share of the time of speech")}</h3><dl class="chips">{chips}</dl>'
 
 
-def summary(timeline: Timeline) -> str:
+def change(before: Timeline, after: Timeline, say: Say = ENGLISH) -> str:
+    """The shares by emotion before and after adapting."""
+    pair = [np.array([one.shares()[name] for name in LABELS]) for one in (before, after)]
+    names = say("before"), say("adapted")
+    return bars(*pair, names, say("Share of the time of speech, before and after adapting"), say)
+
+
+def n_changed(before: Timeline, after: Timeline) -> int:
+    """How many utterances sound otherwise than before; both have the same ones."""
+    pairs = zip(before.segments, after.segments, strict=True)
+    return sum(one.label != other.label for one, other in pairs)
+
+
+def summary(timeline: Timeline, say: Say = ENGLISH) -> str:
     """What was found, in a sentence or two."""
     n = len(timeline.segments)
     if not n:
-        return "No speech heard: nobody seems to speak in it."
-    several = len([channel for channel in timeline.channels if channel is not None]) > 1
-    voices = (
-        "The channels were heard each by itself."
-        if several
-        else "Voices are not told apart: an utterance may be anybody's."
+        return say("No speech heard: nobody seems to speak in it.")
+    found = say.many(
+        "{n} utterance, {speech} of speech in {duration}.",
+        "{n} utterances, {speech} of speech in {duration}.",
+        n,
+        speech=clock(timeline.speech_s),
+        duration=clock(timeline.duration_s),
     )
-    return (
-        f"{n} utterance{'s' * (n > 1)}, {clock(timeline.speech_s)} of speech in "
-        f"{clock(timeline.duration_s)}. {voices}"
-    )
+    if len(timeline.channels) > 1:
+        voices = say(
+            "The channels were heard each by itself. Voices in one channel are not told apart: an "
+            "utterance may be anybody's."
+        )
+    else:
+        voices = say("Voices are not told apart: an utterance may be anybody's.")
+    return f"{found} {voices}"
 
 
-def table(timeline: Timeline) -> str:
-    """Every utterance in a row, to play, and to filter in the browser."""
+def table(timeline: Timeline, heard: Mapping[int, str], say: Say = ENGLISH) -> str:
+    """Every utterance in a row, to play, to correct, and to filter in the browser.
+
+    `heard` has what the visitor hears in some of them, by their number.
+    """
     if not timeline.segments:
         return ""
-    rows = "".join(_rows(timeline))
-    channel = '<th scope="col">channel</th>' if _is_split(timeline) else ""
+    rows = "".join(_rows(timeline, heard, say))
+    names = ["play", "start", "end", "sounds", "how sure", "you hear"]
+    if _is_split(timeline):
+        names.insert(3, "channel")
+    head = "".join(f'<th scope="col">{say(name)}</th>' for name in names)
     return (
-        '<voice-table data-for="long"><table class="rows"><caption>Utterances</caption><thead>'
-        '<tr><th scope="col">play</th><th scope="col">start</th><th scope="col">end</th>'
-        f'{channel}<th scope="col">sounds</th><th scope="col">how sure</th></tr></thead>'
-        f"<tbody>{rows}</tbody></table></voice-table>"
+        f'<voice-table data-for="long"><table class="rows"><caption>{say("Utterances")}</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></voice-table>"
     )
 
 
@@ -125,24 +180,30 @@ def _is_split(timeline: Timeline) -> bool:
     return timeline.channels != [None]
 
 
-def _rows(timeline: Timeline) -> Iterator[str]:
+def _rows(timeline: Timeline, heard: Mapping[int, str], say: Say) -> Iterator[str]:
     for number, s in enumerate(timeline.segments):
         start, end = clock(s.start_s), clock(s.end_s)
-        label = f"{FACES[s.label]} {s.label}" if s.label else "no speech"
+        label = f"{FACES[s.label]} {say(s.label)}" if s.label else say("no speech")
         channel = f"<td>{s.channel}</td>" if _is_split(timeline) else ""
-        sure = percent(s.confidence) if s.label else ""
+        sure = say.percent(s.confidence) if s.label else ""
+        play = say("Play {start} to {end}", start=start, end=end)
+        ask = say("I hear …") if s.label else say("This was speech")
+        told = say("{ask}: {start} to {end}", ask=ask, start=start, end=end)
+        if number in heard:
+            ask = named(heard[number], say)
         yield (
             f'<tr data-number="{number}" data-start="{s.start_s:.3f}" data-end="{s.end_s:.3f}" '
             f'data-label="{s.label or ""}" data-sure="{s.confidence or 0:.3f}">'
-            f'<td><button type="button" class="small" aria-label="Play {start} to {end}">▶</button>'
-            f"</td><td>{start}</td><td>{end}</td>{channel}<td>{label}</td><td>{sure}</td></tr>"
+            f'<td><button type="button" class="small" aria-label="{play}">▶</button></td>'
+            f"<td>{start}</td><td>{end}</td>{channel}<td>{label}</td><td>{sure}</td>"
+            f'<td><button type="button" class="small" data-ask aria-label="{told}">{ask}</button>'
+            "</td></tr>"
         )
 
 
-def warnings(timeline: Timeline) -> str:
-    """What limits it."""
-    items = "".join(f"<li>{html.escape(text)}</li>" for text in timeline.warnings)
-    return f'<ul class="warnings" aria-label="Warnings">{items}</ul>' if items else ""
+def named(heard: str, say: Say = ENGLISH) -> str:
+    """What a visitor hears, as a row of the table has it."""
+    return f"{FACES[heard]} {say(heard)}" if heard in FACES else say("can't tell")
 
 
 def files(timeline: Timeline, path: str, folder: str | None) -> list[str]:
@@ -157,3 +218,18 @@ def files(timeline: Timeline, path: str, folder: str | None) -> list[str]:
             continue
         written.append(str(target))
     return written
+
+
+def corrections(timeline: Timeline, path: str, folder: str | None, heard: Mapping[int, str]) -> str:
+    """A file with what a visitor hears beside what the model said, a row for each such utterance.
+
+    `heard` has it by the utterance's number.
+    """
+    target = Path(tempfile.mkdtemp(dir=folder)) / f"{Path(path).stem[:100]}.heard.csv"
+    with target.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(["start_s", "end_s", "channel", "label", "heard"])
+        for number, name in sorted(heard.items()):
+            s = timeline.segments[number]
+            rows.writerow([f"{s.start_s:.3f}", f"{s.end_s:.3f}", s.channel, s.label, name])
+    return str(target)

@@ -6,23 +6,27 @@ Layout, words and wiring only: `ser.feedback.queue` keeps the queue and carries 
 import html
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import gradio as gr
 from gradio.blocks import Block
 
+from page.answer import named
+from page.consent import agree, consent, whereabouts
+from page.language import ENGLISH, Say, in_each, speaking_to, told
 from ser.feedback.queue import Feedback, FeedbackError
 from ser.labels import EMOTIONS
 from ser.prediction import Prediction
 
 POLL_EVERY_S = 2.0  # only while something is on its way to the Hub
 RIGHT, UNSURE = "right", "unsure"
-CHOICES = [
-    ("The answer was right", RIGHT),
-    *((f"{emotion.emoji} {emotion.name}", emotion.name) for emotion in EMOTIONS),
-    ("I can't tell", UNSURE),
+EXPRESSIONS = [
+    *((in_each(partial(named, emotion)), emotion.name) for emotion in EMOTIONS),
+    (told("I can't tell"), UNSURE),
 ]
+CHOICES = [(told("The answer was right"), RIGHT), *EXPRESSIONS]
 
 QUESTION = "Which expression do you hear in it?"
 DISABLE = "() => ({__type__: 'update', interactive: false})"
@@ -34,48 +38,9 @@ NOT_TAKEN_BACK = "Something went wrong on our side: please try again until it sa
 OUT_OF_ORDER = (
     "Recordings can be neither shared nor taken back just now; whoever runs this app has been told."
 )
-Asked = tuple[str, int]  # path of a recording, number of the model that judges it
+Asked = tuple  # path of a recording, and what else tells which answer shows
 PRIVATE = {"api_visibility": "private"}  # events of the page, not of the API
 LOG = logging.getLogger(__name__)
-
-
-def consent(repo: str) -> str:
-    """Say what is agreed to; whoever changes it raises `ser.feedback.queue.CONSENT_VERSION`."""
-    repo = html.escape(repo)
-    return f"""
-<p>Sharing is your choice; the page works without it. What it means:</p>
-<ul>
-<li><strong>What is stored:</strong> the sound (as 16 kHz FLAC), the answer you give here, the
-model's probabilities and its revision, today's date, the versions of this app and of this text, a
-random number for this visit, and a hash of your receipt. No name, no address, nothing about your
-browser (shares are counted by address for an hour, in memory only). A voice alone can be recognised
-by those who know it.</li>
-<li><strong>What for:</strong> improving and testing this model, and nothing else.</li>
-<li><strong>How long:</strong> until you take it back, or the project ends.</li>
-<li><strong>Who hears it:</strong> the maintainers of the private dataset
-<strong>{repo}</strong> on the Hugging Face Hub.</li>
-<li><strong>Taking it back:</strong> whenever you like, with the receipt you get, at the end of
-this page. It is then deleted here, in the dataset and in its history; but a model that is already
-published cannot forget what it learned.</li>
-</ul>"""
-
-
-AGREE = (
-    "I am 18 or older, this is my own voice, and I agree that this recording is stored and used "
-    "as described above."
-)
-
-
-def whereabouts(state: str, repo: str) -> str:
-    """Say where a shared recording is; `state` as `Feedback.state` gives it."""
-    return {
-        "queued": f"Queued: kept here until {repo} has it, usually within a minute.",
-        "saved": f"Saved in {repo}.",
-        "withdrawing": "Deleted here. It will be gone from the dataset and from its history as "
-        "soon as the Hub answers.",
-        "withdrawn": f"Gone: nothing with this receipt is left here, in {repo} or in its history.",
-        "unknown": "No recording with this receipt is known here.",
-    }[state]
 
 
 @dataclass
@@ -83,63 +48,76 @@ class _Visit:
     """One page load: its random id, and the receipt of each recording shared in it."""
 
     id: str = field(default_factory=lambda: secrets.token_hex(16))
-    receipts: dict[str, str] = field(default_factory=dict)  # by the recording's path
+    receipts: dict[Asked | str, str] = field(default_factory=dict)  # of a part, or by path
+
+
+def question(choices: Sequence[tuple[str, str]], name: str = "") -> tuple[gr.Column, gr.Radio]:
+    """Lay out the question of what is heard, in a form that is hidden at first.
+
+    `name` stands before the ids of its elements.
+    """
+    with gr.Column(visible=False, elem_id=f"{name}share") as form:
+        return form, gr.Radio(choices, label=told(QUESTION), elem_id=f"{name}expression")
 
 
 def sharing_panel(
     feedback: Feedback,
-    judge: Callable[[str, int], Prediction],
-    recording: gr.State,
+    judge: Callable[..., Prediction],
     judged: gr.State,
-    place: gr.Column,
+    form: gr.Column,
+    label: gr.Radio,
+    name: str = "",
+    is_part: bool = False,
 ) -> tuple[Callable[[Asked | None, Asked | None], dict], list[Block]]:
-    """Lay out the question in `place`, the rest inside the current Blocks; wire it to the queue.
+    """Lay out the consent in the form, the rest inside the current Blocks; wire it to the queue.
 
     Parameters
     ----------
     feedback
         Where recordings go.
     judge
-        Path of a recording and number of a model -> Prediction; raises gr.Error with a sentence
-        for visitors.
-    recording
-        The component that gives the path.
+        The parts of an `Asked` -> Prediction; raises gr.Error with a sentence for visitors.
     judged
         What `judge` was asked for the answer that shows, None without one; the form shows with it.
-    place
-        Where it is asked whether the answer is right. Consent is asked for after that is answered.
+    form, label
+        As `question` gives them. Consent is asked for after that is answered.
+    name
+        What stands before the ids of the elements.
+    is_part
+        It is one utterance of a recording, in which other people may be heard.
 
     Returns
     -------
     offer
         Values of `judged` before and after a new answer -> updates of the form. They go out with
         the answer itself: a form emptied a moment later would lose what was just chosen.
-    form
+    fields
         The components that these updates name.
     """
     repo = feedback.dataset.repo
     visits, taken = gr.State(), gr.State()  # _Visit; the receipt that was withdrawn last
     timer = gr.Timer(POLL_EVERY_S, active=False)
-    with place, gr.Column(visible=False, elem_id="share") as form:
-        label = gr.Radio(CHOICES, label=QUESTION, elem_id="expression")
-        with gr.Column(visible=False) as agreement:
-            gr.HTML(consent(repo), elem_id="consent")
-            agreed = gr.Checkbox(label=AGREE)
-            share_button = gr.Button("Share this recording", variant="primary")
-            problem = gr.HTML(elem_id="share-problem")
+    with form, gr.Column(visible=False) as agreement:
+        gr.HTML(in_each(partial(consent, repo, is_part)), elem_id=f"{name}consent")
+        agreed = gr.Checkbox(label=in_each(partial(agree, is_part)))
+        what = told("Share this utterance") if is_part else told("Share this recording")
+        share_button = gr.Button(what, variant="primary")
+        problem = gr.HTML(elem_id=f"{name}share-problem")
     with gr.Column(visible=False) as kept:
         receipt = gr.Textbox(
-            label="Your receipt: keep it, for it alone can take the recording back",
+            label=told("Your receipt: keep it, for it alone can take the recording back"),
             buttons=["copy"],
             interactive=False,
-            elem_id="receipt",
+            elem_id=f"{name}receipt",
         )
-        status = gr.HTML(elem_id="share-status")
-        earlier = gr.HTML(elem_id="earlier")
-    with gr.Accordion("Take a shared recording back", open=False, elem_id="take-back"):
-        receipt_box = gr.Textbox(label="The receipt you got when you shared it", max_length=100)
-        take_button = gr.Button("Take it back")
-        take_status = gr.HTML(elem_id="take-status")
+        status = gr.HTML(elem_id=f"{name}share-status")
+        earlier = gr.HTML(elem_id=f"{name}earlier")
+    with gr.Accordion(told("Take a shared recording back"), open=False, elem_id=f"{name}take-back"):
+        receipt_box = gr.Textbox(
+            label=told("The receipt you got when you shared it"), max_length=100
+        )
+        take_button = gr.Button(told("Take it back"))
+        take_status = gr.HTML(elem_id=f"{name}take-status")
 
     def offer(before: Asked | None, asked: Asked | None) -> dict:
         """Show an empty form for each new answer; the same answer again leaves it alone."""
@@ -154,18 +132,20 @@ def sharing_panel(
             problem: "",
         }
 
-    def report(receipt_text: str | None, taken_text: str | None) -> dict:
+    def asked_again(receipt_text: str | None, taken_text: str | None, request: gr.Request) -> dict:
+        return report(receipt_text, taken_text, speaking_to(request))
+
+    def report(receipt_text: str | None, taken_text: str | None, say: Say) -> dict:
         """Say where both recordings are, and go on asking while one is on its way."""
         shown = {status: receipt_text, take_status: taken_text}
         states = {place: feedback.state(text) for place, text in shown.items() if text}
         waiting = {"queued", "withdrawing"} & set(states.values())
         return {
-            **{place: said(whereabouts(state, repo)) for place, state in states.items()},
+            **{place: said(whereabouts(state, repo, say)) for place, state in states.items()},
             timer: gr.Timer(active=bool(waiting)),
         }
 
     def share(
-        path: str | None,
         asked: Asked | None,
         chosen: str | None,
         is_agreed: bool,
@@ -174,51 +154,54 @@ def sharing_panel(
         request: gr.Request,
     ) -> dict:
         """Judge the recording anew and queue it; a second click gives the same receipt."""
+        say = speaking_to(request)
         again = {share_button: gr.Button(interactive=True)}
-        if asked is None or path != asked[0]:
-            return again | {problem: wrong(UNHEARD)}
+        if asked is None:
+            return again | {problem: wrong(UNHEARD, say)}
         if chosen is None:
-            return again | {problem: wrong(UNCHOSEN)}
+            return again | {problem: wrong(UNCHOSEN, say)}
         if not is_agreed:
-            return again | {problem: wrong(UNTICKED)}
+            return again | {problem: wrong(UNTICKED, say)}
         visit = visit or _Visit()
-        text = visit.receipts.get(path)
+        one = asked if is_part else asked[0]  # whichever model answered for a recording
+        text = visit.receipts.get(one)
         if text is None or feedback.state(text) not in ("queued", "saved"):
             try:
                 prediction = judge(*asked)
-                named = {RIGHT: prediction.label, UNSURE: None}.get(chosen, chosen)
-                text = feedback.share(prediction, named, visit.id, visitor=address(request))
+                heard = {RIGHT: prediction.label, UNSURE: None}.get(chosen, chosen)
+                text = feedback.share(prediction, heard, visit.id, address(request), say.language)
             except (gr.Error, FeedbackError) as error:
-                return again | {problem: wrong(getattr(error, "message", str(error)))}
+                return again | {problem: wrong(getattr(error, "message", str(error)), say)}
             except Exception:
                 LOG.exception("A recording could not be queued")
-                return again | {problem: wrong(BROKEN)}
-            visit.receipts[path] = text
-        return report(text, taken_text) | {
+                return again | {problem: wrong(BROKEN, say)}
+            visit.receipts[one] = text
+        return report(text, taken_text, say) | {
             share_button: gr.Button(interactive=False),  # until the recording changes
             agreed: False,
             problem: "",
             kept: gr.Column(visible=True),
             receipt: text,
-            earlier: others(visit, text),
+            earlier: others(visit, text, say),
             visits: visit,
         }
 
     def take_back(text: str, receipt_text: str | None, request: gr.Request) -> dict:
+        say = speaking_to(request)
         try:
             feedback.withdraw(text, visitor=address(request))
         except FeedbackError as error:
-            return {take_status: wrong(str(error)), taken: None}
+            return {take_status: wrong(str(error), say), taken: None}
         except Exception:
             LOG.exception("A recording could not be withdrawn")
-            return {take_status: wrong(NOT_TAKEN_BACK), taken: None}
-        return report(receipt_text, text) | {taken: text}
+            return {take_status: wrong(NOT_TAKEN_BACK, say), taken: None}
+        return report(receipt_text, text, say) | {taken: text}
 
     label.input(lambda: gr.Column(visible=True), None, agreement, queue=False, **PRIVATE)
     share_button.click(None, outputs=share_button, js=DISABLE)
     share_button.click(
         share,
-        [recording, judged, label, agreed, visits, taken],
+        [judged, label, agreed, visits, taken],
         [share_button, agreed, problem, kept, receipt, status, earlier, take_status, visits, timer],
         show_progress_on=problem,
         concurrency_limit=1,  # so that the second of two clicks finds the receipt of the first
@@ -232,7 +215,7 @@ def sharing_panel(
         **PRIVATE,
     )
     timer.tick(
-        report,
+        asked_again,
         [receipt, taken],
         [status, take_status, timer],
         queue=False,
@@ -242,11 +225,11 @@ def sharing_panel(
     return offer, [form, label, agreement, agreed, share_button, problem]
 
 
-def others(visit: _Visit, newest: str) -> str:
+def others(visit: _Visit, newest: str, say: Say = ENGLISH) -> str:
     """List what else was shared in this visit, so that no receipt is lost."""
     receipts = [text for text in visit.receipts.values() if text != newest]
     lines = "".join(f"<li><code>{text}</code></li>" for text in receipts)
-    return f"<p>Earlier receipts of this visit:</p><ul>{lines}</ul>" if lines else ""
+    return f"<p>{say('Earlier receipts of this visit:')}</p><ul>{lines}</ul>" if lines else ""
 
 
 def said(sentence: str) -> str:
@@ -254,9 +237,9 @@ def said(sentence: str) -> str:
     return f'<p role="status">{html.escape(sentence)}</p>'
 
 
-def wrong(sentence: str) -> str:
+def wrong(sentence: str, say: Say = ENGLISH) -> str:
     """Tell what is missing; a screen reader says it at once."""
-    return f'<p class="wrong" role="alert">{html.escape(sentence)}</p>'
+    return f'<p class="wrong" role="alert">{say.heard(sentence)}</p>'
 
 
 def address(request: gr.Request) -> str:

@@ -6,29 +6,28 @@ import numpy as np
 
 from page.answer import bars
 from page.drawn import peaks
+from page.language import ENGLISH, Say
 from ser.prediction import Prediction
 
 WIDTH, HEIGHT = 320, 120
 N_COLUMNS, N_ROWS = 64, 24
 
 
-def pictures(prediction: Prediction) -> str:
+def pictures(prediction: Prediction, say: Say = ENGLISH) -> str:
     """The three, each with its sentence."""
+    heard = say("1. The sound is read, brought to one form, and searched for speech.")
+    seen = say(
+        "2. A hundred times a second it is described by figures: how loud, how high, how bright. "
+        "Each is a row of this picture, time runs to the right."
+    )
+    answered = say(
+        "3. The model weighs the moments and gives each of eight expressions a probability. They "
+        "add up to 100 %."
+    )
     return (
-        '<div class="steps">'
-        + _figure(
-            _waveform(prediction),
-            "1. The sound is read, brought to one form, and searched for speech.",
-        )
-        + _figure(
-            _features(prediction),
-            "2. A hundred times a second it is described by figures: how loud, how high, how "
-            "bright. Each is a row of this picture, time runs to the right.",
-        )
-        + "<figure>"
-        + bars(prediction.probabilities)
-        + "<figcaption>3. The model weighs the moments and gives each of eight expressions a "
-        "probability. They add up to 100 %.</figcaption></figure></div>"
+        f'<div class="steps">{_figure(_waveform(prediction), heard)}'
+        f"{_figure(_features(prediction), seen)}<figure>{bars(prediction.probabilities, say=say)}"
+        f"<figcaption>{answered}</figcaption></figure></div>"
     )
 
 

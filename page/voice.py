@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 import gradio as gr
 import numpy as np
 
+from page.language import told
 from page.models import Model
 from ser.adaptation import Setting
 from ser.labels import LABELS
@@ -48,4 +49,4 @@ class Voice:
 def voice_panel(model: Model) -> tuple[gr.State, gr.Checkbox]:
     """Lay out the choice; it is not offered for a model that cannot be adapted."""
     can = model.told.config.adaptation_clips > 0
-    return gr.State(), gr.Checkbox(False, label=TEXT, visible=can, elem_id="adapt")
+    return gr.State(), gr.Checkbox(False, label=told(TEXT), visible=can, elem_id="adapt")

@@ -1,7 +1,10 @@
-"""Prediction -> Plotly figures, and the same in words for those who cannot see them.
+"""Prediction -> Plotly figures; `ser.sentences` tells the same in words.
 
 Figures are transparent, so they stand on a light and on a dark page; long recordings are thinned
 to what a screen can show, so a figure stays small however long the sound is.
+
+Words are English unless `tell` gives them in another language: it takes a sentence and the values
+that belong in it, as `str.format` does.
 """
 
 import numpy as np
@@ -9,15 +12,12 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from ser.labels import EMOTIONS
-from ser.prediction import Prediction, certainty
+from ser.prediction import Prediction
+from ser.sentences import PRONOUNCED, Tell, english, percent, strongest_span
 from ser.sound.audio import SAMPLE_RATE
 
 MAX_POINTS = 2000  # of a curve, more than a screen has columns
 MAX_COLUMNS = 400  # of a heat map
-SPAN_S = 0.5  # about two syllables: the stretch that is named as counting most
-PRONOUNCED = 1.25  # a stretch counts as standing out above this many times its even share
-FAIRLY_SURE, SURE = 0.5, 0.8  # probability of the best label, where nobody measured better
-
 TEXT_COLOR = "#808080"  # readable on white and on black
 GRID_COLOR = "rgba(128, 128, 128, 0.25)"
 WAVEFORM_COLOR = "#808080"
@@ -28,9 +28,9 @@ SPAN_COLOR = "rgba(139, 92, 246, 0.18)"
 # --- figures ----------------------------------------------------------------------------------
 
 
-def probability_bars(prediction: Prediction) -> go.Figure:
+def probability_bars(prediction: Prediction, tell: Tell = english) -> go.Figure:
     """Draw eight horizontal bars in label order, each with its percentage in text."""
-    names = [f"{emotion.emoji} {emotion.name}" for emotion in EMOTIONS]
+    names = [f"{emotion.emoji} {tell(emotion.name)}" for emotion in EMOTIONS]
     best = int(prediction.probabilities.argmax())
     names[best] = f"<b>{names[best]}</b>"
     figure = go.Figure(
@@ -38,7 +38,7 @@ def probability_bars(prediction: Prediction) -> go.Figure:
             x=np.asarray(prediction.probabilities, dtype=np.float32),
             y=names,
             orientation="h",
-            text=[percent(p) for p in prediction.probabilities],
+            text=[percent(p, tell) for p in prediction.probabilities],
             textposition="outside",
             cliponaxis=False,
             marker={
@@ -53,16 +53,16 @@ def probability_bars(prediction: Prediction) -> go.Figure:
     return _styled(figure, height=320)
 
 
-def attention_over_waveform(prediction: Prediction) -> go.Figure:
+def attention_over_waveform(prediction: Prediction, tell: Tell = english) -> go.Figure:
     """Draw attention above the waveform on one axis, in seconds of the original recording."""
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.06)
-    figure.add_traces(_attention_traces(prediction), rows=1, cols=1)
+    figure.add_traces(_attention_traces(prediction, tell), rows=1, cols=1)
     figure.add_trace(_waveform_trace(prediction), row=2, col=1)
     _mark_strongest_span(figure, prediction)
     figure.update_yaxes(
-        title_text="attention,<br>times the average", rangemode="tozero", row=1, col=1
+        title_text=tell("attention,<br>times the average"), rangemode="tozero", row=1, col=1
     )
-    figure.update_yaxes(title_text="waveform", row=2, col=1)
+    figure.update_yaxes(title_text=tell("waveform"), row=2, col=1)
     return _styled_in_time(figure, prediction, height=340)
 
 
@@ -81,7 +81,7 @@ def attention(prediction: Prediction) -> go.Figure:
     return _styled_in_time(figure, prediction, height=240)
 
 
-def feature_heatmap(prediction: Prediction) -> go.Figure:
+def feature_heatmap(prediction: Prediction, tell: Tell = english) -> go.Figure:
     """Draw what the model saw: one named row a feature, in standard deviations from its mean."""
     n_frames, n_features = prediction.features.shape
     times_s = prediction.attention_times_s
@@ -103,73 +103,19 @@ def feature_heatmap(prediction: Prediction) -> go.Figure:
                 "thickness": 8,
                 "y": 1,
                 "yanchor": "bottom",
-                "title": {"text": "standard deviations", "side": "top", "font": {"size": 12}},
+                "title": {
+                    "text": tell("standard deviations"),
+                    "side": "top",
+                    "font": {"size": 12},
+                },
             },
             hoverongaps=False,
-            hovertemplate="%{y} at %{x:.2f} s: %{z:.1f}<extra></extra>",
+            hovertemplate="%{y}, %{x:.2f} s: %{z:.1f}<extra></extra>",
         )
     )
     figure.update_yaxes(autorange="reversed", showgrid=False, dtick=1, tickfont_size=10)
     _styled_in_time(figure, prediction, height=140 + 13 * n_features)
     return figure.update_layout(margin_t=90)  # holds the colour bar, too
-
-
-# --- the same in words ------------------------------------------------------------------------
-
-
-def percent(share: float) -> str:
-    """Write a share as people read it: `13 %`, and `under 1 %` rather than a false 0."""
-    return "under 1\u00a0%" if 0 < share < 0.005 else f"{100 * share:.0f}\u00a0%"
-
-
-def answer_sentence(prediction: Prediction) -> str:
-    """Name the most probable expression, say how sure that is, and name the runner-up if unsure.
-
-    Where no speech was heard, say that instead.
-    """
-    if prediction.reason:
-        return prediction.reason
-    ranked = np.argsort(-prediction.probabilities, kind="stable")
-    (first, p), (second, q) = (
-        (EMOTIONS[i], float(prediction.probabilities[i])) for i in ranked[:2]
-    )
-    best, runner_up = f"{first.emoji} {first.name}", f"{second.emoji} {second.name}"
-    said = prediction.certainty or certainty(p, FAIRLY_SURE, SURE)
-    if said == "sure":
-        return f"Perceived expression: {best}. The model is sure ({percent(p)})."
-    runner_up = f"next comes {runner_up} ({percent(q)})"
-    if said == "fairly sure":
-        return (
-            f"Perceived expression: {best}. The model is fairly sure ({percent(p)}); {runner_up}."
-        )
-    return f"Perceived expression: perhaps {best} ({percent(p)}). The model is unsure; {runner_up}."
-
-
-def attention_sentence(prediction: Prediction) -> str:
-    """Say where in time the attention lies, as the plot shows it."""
-    start_s, stop_s, share, times_average = strongest_span(prediction)
-    if times_average < PRONOUNCED:
-        return "The model listened to all parts of the speech about equally."
-    return (
-        f"The model listened most to the time from {start_s:.1f} to {stop_s:.1f} s: it got "
-        f"{percent(share)} of the attention, {times_average:.1f} times its even share."
-    )
-
-
-def strongest_span(prediction: Prediction) -> tuple[float, float, float, float]:
-    """Find the `SPAN_S` with most attention: start (s), stop (s), its share, times its even share.
-
-    The even share is what it would get if every frame counted the same.
-    """
-    times_s, weights = prediction.attention_times_s, prediction.attention
-    sums = np.concatenate([[0.0], np.cumsum(weights)])
-    ends = np.searchsorted(times_s, times_s + SPAN_S)
-    shares = sums[ends] - sums[: len(times_s)]
-    first = int(np.argmax(shares))
-    share = float(shares[first] / sums[-1])
-    start_s = float(times_s[first])
-    stop_s = min(start_s + SPAN_S, prediction.duration_s)
-    return start_s, stop_s, share, share * len(times_s) / int(ends[first] - first)
 
 
 # --- traces and style -------------------------------------------------------------------------
@@ -186,7 +132,7 @@ def _waveform_trace(prediction: Prediction) -> go.Scatter:
     )
 
 
-def _attention_traces(prediction: Prediction) -> list[go.Scatter]:
+def _attention_traces(prediction: Prediction, tell: Tell = english) -> list[go.Scatter]:
     """Give an area and a line on it; Plotly would fill an area across gaps, so it is 0 there."""
     relative = prediction.attention * len(prediction.attention) / prediction.attention.sum()
     centres_s, means = _binned(prediction.attention_times_s, relative[:, None], MAX_POINTS)
@@ -206,7 +152,7 @@ def _attention_traces(prediction: Prediction) -> list[go.Scatter]:
             mode="lines",
             connectgaps=False,
             line={"color": ATTENTION_COLOR, "width": 2},
-            hovertemplate="%{x:.2f} s: %{y:.1f} times the average<extra></extra>",
+            hovertemplate=f"%{{x:.2f}} s: %{{y:.1f}} {tell('times the average')}<extra></extra>",
         ),
     ]
 

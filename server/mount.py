@@ -15,7 +15,7 @@ from server.headers import Headers
 from server.health import Health
 from server.limits import CONCURRENT, MAX_FILE_SIZE, MAX_WAITING
 from server.live import Live
-from server.opening import Opening
+from server.opening import Opening, Texts
 from server.parts import read_parts_so
 from server.routes import Doors
 from server.sessions import remember_little
@@ -35,6 +35,7 @@ def mount(
     browser: Mapping[str, Path] | None = None,
     head: str = "",
     n_proxies: int = 0,
+    texts: Texts | None = None,
     **looks: object,
 ) -> FastAPI:
     """Lay out what is served.
@@ -55,6 +56,8 @@ def mount(
         What the page's own scripts are: name in the address, below /browser/ -> file.
     head
         HTML for the start of the page's head.
+    texts
+        What stands for each mark in the page, by language.
     n_proxies
         How many proxies before this server tell truly who asks: see `server.visitors`.
     looks
@@ -67,7 +70,7 @@ def mount(
     """
     app = FastAPI(title="Speech emotion", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.page, app.state.live = page, live
-    app.add_middleware(Opening, head=head)
+    app.add_middleware(Opening, head=head, texts=texts or {})
     app.add_middleware(Bodies, stored=stored)
     app.add_middleware(Visitors, n_proxies=n_proxies)
     app.add_middleware(Doors)
@@ -99,7 +102,8 @@ def mount(
         if name not in (browser or {}):
             raise HTTPException(404, "There is no script of this name.")
         headers = {"Cache-Control": "no-cache"}  # asked for anew, and sent where it has changed
-        return FileResponse(browser[name], media_type="text/javascript", headers=headers)
+        kind = "application/json" if name.endswith(".json") else "text/javascript"
+        return FileResponse(browser[name], media_type=kind, headers=headers)
 
     @app.get("/schema.json")
     async def answer_schema() -> FileResponse:

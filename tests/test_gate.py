@@ -11,9 +11,9 @@ from ser.cli import clips
 from ser.gate import DETECTOR_ONLY, IN_PART, NO_VOICE, NOT_DETECTED, SUNG, UNDETECTED, gate
 from ser.labels import LABELS
 from ser.pipeline import EmotionPipeline
-from ser.plots import answer_sentence
 from ser.recordings.judged import judge
 from ser.recordings.rows import COLUMNS, row_of
+from ser.sentences import answer_sentence
 from ser.sound.audio import SAMPLE_RATE
 from ser.sound.windows import Heard, Window, hear
 from tests import schema

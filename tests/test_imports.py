@@ -101,7 +101,7 @@ def test_modules_are_read_in_one_sitting():
 
 
 def test_plots_and_labels_know_no_model():
-    for name in ("plots", "labels"):
+    for name in ("plots", "sentences", "labels"):
         found = imports_of(ROOT / "ser" / f"{name}.py")
         assert not {n for n in found if n.startswith(("ser.models", "ser.checkpoints", "torch"))}
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ser import plots
+from ser import plots, sentences
 from ser.features import FeatureConfig
 from ser.labels import EMOTIONS
 from ser.prediction import Prediction
@@ -64,9 +64,9 @@ def test_bars_come_in_label_order_with_percentages_and_own_colours():
 
 
 def test_a_share_that_rounds_to_nothing_is_not_called_nothing():
-    assert plots.percent(0.0049) == "under 1\u00a0%"
-    assert plots.percent(0.0) == "0\u00a0%"
-    assert plots.percent(1.0) == "100\u00a0%"
+    assert sentences.percent(0.0049) == "under 1\u00a0%"
+    assert sentences.percent(0.0) == "0\u00a0%"
+    assert sentences.percent(1.0) == "100\u00a0%"
 
 
 @pytest.mark.numeric
@@ -161,18 +161,18 @@ def test_the_heat_map_bears_attention_on_another_grid():
 @pytest.mark.numeric
 def test_the_strongest_half_second_is_found_marked_and_told():
     given = listening_to(2.0, 2.5, prediction())
-    start_s, stop_s, share, times_average = plots.strongest_span(given)
+    start_s, stop_s, share, times_average = sentences.strongest_span(given)
     assert (start_s, stop_s) == pytest.approx((2.0, 2.5))
     assert share == pytest.approx(500 / 750)  # 50 frames of weight 10 among 250 of weight 1
     assert times_average == pytest.approx(share * 300 / 50)
     (box,) = plots.attention_over_waveform(given).layout.shapes
     assert (box.x0, box.x1) == pytest.approx((2.0, 2.5))
-    assert "from 2.0 to 2.5 s" in plots.attention_sentence(given)
-    assert "67\u00a0% of the attention" in plots.attention_sentence(given)
+    assert "from 2.0 to 2.5 s" in sentences.attention_sentence(given)
+    assert "67\u00a0% of the attention" in sentences.attention_sentence(given)
 
 
 def test_even_attention_is_not_given_a_peak():
-    assert "about equally" in plots.attention_sentence(prediction())
+    assert "about equally" in sentences.attention_sentence(prediction())
     assert not plots.attention_over_waveform(prediction()).layout.shapes
 
 
@@ -187,7 +187,7 @@ def test_even_attention_is_not_given_a_peak():
 def test_the_sentence_says_how_sure(best, words):
     p = np.full(8, 0.01)
     p[4], p[3] = best, 0.94 - best if best < 0.9 else 0.01
-    sentence = plots.answer_sentence(replace(prediction(), probabilities=p))
+    sentence = sentences.answer_sentence(replace(prediction(), probabilities=p))
     assert sentence == f"Perceived expression: {words}"
 
 

@@ -1,5 +1,6 @@
 // <voice-live>: a voice as it is spoken, over /live; nothing of it is stored.
 import { clock, listen, wav } from "./microphone.js";
+import { number, t } from "./text.js";
 
 const SHOWN_S = 60; // of the past, as stacked probabilities
 const ANNOUNCED_MS = 5000; // at most so often a screen reader is told
@@ -12,21 +13,21 @@ class VoiceLive extends HTMLElement {
     if (this.canvas) return;
     this.emotions = JSON.parse(this.dataset.emotions);
     const bars = this.emotions.map(({ name, emoji, color }) => `<tr><th scope="row">
-      <span aria-hidden="true">${emoji}</span> ${name}</th><td class="bar"><span class="rail" aria-hidden="true">
+      <span aria-hidden="true">${emoji}</span> ${t(name)}</th><td class="bar"><span class="rail" aria-hidden="true">
       <span style="width:0;background:${color}"></span></span><span class="share"></span></td></tr>`);
     this.innerHTML = `<div class="choices">
         <button type="button" class="choice" data-do="start"><span aria-hidden="true" class="dot"></span>
-          <span class="text">Start</span></button>
-        <button type="button" class="choice" data-do="keep" disabled>Stop and keep for Long</button></div>
+          <span class="text">${t("Start")}</span></button>
+        <button type="button" class="choice" data-do="keep" disabled>${t("Stop and keep for Long")}</button></div>
       ${this.innerHTML}
       <p class="problem" role="alert"></p>
-      <p class="now"><span class="phase">Not listening</span> <span class="clock" aria-hidden="true"></span></p>
+      <p class="now"><span class="phase">${t("Not listening")}</span> <span class="clock" aria-hidden="true"></span></p>
       <p class="sounds" aria-hidden="true">&nbsp;</p>
       <p class="told" role="status"></p>
-      <table class="bars"><caption>Probability of each expression, the last three seconds of speech</caption>
+      <table class="bars"><caption>${t("Probability of each expression, the last three seconds of speech")}</caption>
         <tbody>${bars.join("")}</tbody></table>
-      <h3>The last minute</h3>
-      <canvas role="img" aria-label="Probability of each expression over the last minute; the table above has the latest"></canvas>`;
+      <h3>${t("The last minute")}</h3>
+      <canvas role="img" aria-label="${t("Probability of each expression over the last minute; the table above has the latest")}"></canvas>`;
     this.canvas = this.querySelector("canvas");
     this.addEventListener("click", (event) => {
       const what = event.target.closest("[data-do]")?.dataset.do;
@@ -43,17 +44,17 @@ class VoiceLive extends HTMLElement {
     if (this.is_starting) return;
     this.is_starting = true;
     this.problem("");
-    this.phase("Asking for the microphone …");
+    this.phase(t("Asking for the microphone …"));
     this.past = [];
     const session = { blocks: [], n: 0, kept: 0, rate_hz: 0, is_over: false };
     try {
       const hear = (block) => this.hear(session, block);
-      session.microphone = await listen(hear, () => this.lose(session, "The microphone is gone."));
+      session.microphone = await listen(hear, () => this.lose(session, t("The microphone is gone.")));
       session.rate_hz = session.microphone.rate_hz;
       session.socket = await this.connect(session);
     } catch (error) {
       session.microphone?.stop();
-      this.phase("Not listening");
+      this.phase(t("Not listening"));
       this.problem(error.message);
       this.is_starting = false;
       return;
@@ -61,7 +62,7 @@ class VoiceLive extends HTMLElement {
     this.session = session;
     this.is_starting = false;
     this.toggle(true);
-    this.phase("Listening");
+    this.phase(t("Listening"));
     this.draw();
   }
 
@@ -71,13 +72,13 @@ class VoiceLive extends HTMLElement {
     const socket = new WebSocket(address);
     socket.binaryType = "arraybuffer";
     return new Promise((resolve, reject) => {
-      const refused = "The server takes no live voice now: please try again in a moment.";
+      const refused = t("The server takes no live voice now: please try again in a moment.");
       const patience = setTimeout(() => { socket.close(); reject(new Error(refused)); }, 10000);
       socket.onopen = () => socket.send(JSON.stringify({ rate_hz: session.rate_hz, format: "s16le" }));
-      socket.onclose = () => { reject(new Error(refused)); this.lose(session, "The connection is lost."); };
+      socket.onclose = () => { reject(new Error(refused)); this.lose(session, t("The connection is lost.")); };
       socket.onmessage = ({ data }) => {
         const event = JSON.parse(data);
-        if (event.type === "failed") reject(new Error(event.error.message));
+        if (event.type === "failed") reject(new Error(t(event.error.message)));
         if (event.type === "ready") { clearTimeout(patience); resolve(socket); }
         this.take(session, event);
       };
@@ -92,7 +93,7 @@ class VoiceLive extends HTMLElement {
     }
     const socket = session.socket;
     if (socket?.readyState !== WebSocket.OPEN || session.is_over) return;
-    if (socket.bufferedAmount > WAITING) return this.lose(session, "The connection is too slow.");
+    if (socket.bufferedAmount > WAITING) return this.lose(session, t("The connection is too slow."));
     const samples = new Int16Array(block.length);
     block.forEach((x, i) => { samples[i] = Math.round(32767 * Math.max(-1, Math.min(1, x))); });
     session.began_ms ??= performance.now() - (1000 * block.length) / session.rate_hz;
@@ -102,29 +103,33 @@ class VoiceLive extends HTMLElement {
 
   take(session, event) {
     if (event.type === "listening") {
-      this.phase("Listening: nobody speaks");
+      this.phase(t("Listening: nobody speaks"));
       this.past.push({ time_s: event.time_s, shares: null });
     } else if (event.type === "utterance start") {
-      this.phase("Speaking");
+      this.phase(t("Speaking"));
     } else if (event.type === "measurement") {
       this.show(session, event);
     } else if (event.type === "failed") {
-      this.lose(session, event.error.message);
+      this.lose(session, t(event.error.message));
     } else if (event.type === "ended") {
       session.ended?.();
-      if (!session.is_over) this.lose(session, ENDS[event.reason] ?? "The server ended it.");
+      if (!session.is_over) this.lose(session, t(ENDS[event.reason] ?? "The server ended it."));
     }
-    if (event.dropped_s > 0) this.problem(`${event.dropped_s.toFixed(1)} s were not heard: too much at once.`);
+    if (event.dropped_s > 0) {
+      const seconds = number(event.dropped_s, 1);
+      this.problem(t("{seconds} s were not heard: too much at once.", { seconds }));
+    }
   }
 
   show(session, { time_s, label, probabilities, confidence }) {
     this.past.push({ time_s, shares: label ? probabilities : null });
     while (this.past.length && this.past[0].time_s < time_s - SHOWN_S - 1) this.past.shift();
-    if (!label) return this.phase("Listening: no speech heard");
+    if (!label) return this.phase(t("Listening: no speech heard"));
     const is_unsure = confidence < Number(this.dataset.fairly);
-    this.phase(is_unsure ? "Speaking; the model is unsure" : "Speaking");
+    this.phase(t(is_unsure ? "Speaking; the model is unsure" : "Speaking"));
     const { emoji } = this.emotions.find(({ name }) => name === label);
-    const text = `${is_unsure ? "perhaps " : ""}${label} ${Math.round(100 * confidence)} %`;
+    const text = t(is_unsure ? "perhaps {emotion} {share} %" : "{emotion} {share} %",
+      { emotion: t(label), share: Math.round(100 * confidence) });
     this.querySelector(".sounds").textContent = `${emoji} ${text}`;
     [...this.querySelectorAll("tbody tr")].forEach((row, i) => {
       const share = probabilities[this.emotions[i].name];
@@ -153,7 +158,7 @@ class VoiceLive extends HTMLElement {
       await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 3000))]);
     }
     socket.close();
-    this.end("Stopped");
+    this.end(t("Stopped"));
     if (!is_kept) return;
     const { open } = await import("./main.js");
     open("long");
@@ -165,8 +170,8 @@ class VoiceLive extends HTMLElement {
     session.is_over = true;
     session.microphone.stop();
     session.socket.close();
-    this.end("Connection lost");
-    this.problem(`${why} Press Start to go on.`);
+    this.end(t("Connection lost"));
+    this.problem(`${why} ${t("Press Start to go on.")}`);
   }
 
   end(phase) {
@@ -178,7 +183,7 @@ class VoiceLive extends HTMLElement {
   toggle(is_on) {
     const button = this.querySelector("[data-do=start]");
     button.classList.toggle("on", is_on);
-    button.querySelector(".text").textContent = is_on ? "Stop" : "Start";
+    button.querySelector(".text").textContent = t(is_on ? "Stop" : "Start");
     this.querySelector("[data-do=keep]").disabled = !is_on;
   }
 

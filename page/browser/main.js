@@ -2,6 +2,7 @@
 import "./live.js";
 import "./source.js";
 import "./table.js";
+import { t } from "./text.js";
 import "./timeline.js";
 
 const PARTS = [...document.querySelectorAll(".parts a")].map((link) => link.dataset.part);
@@ -49,8 +50,7 @@ if (example) {
   button?.click();
 }
 
-// Gradio leaves out what a screen reader needs: the language, and whether a panel is open.
-document.documentElement.lang = "en";
+// Gradio leaves out what a screen reader needs: whether a panel is open, and what a group is called.
 function mend() {
   for (const opener of document.querySelectorAll("button.label-wrap")) {
     const is_open = String(opener.classList.contains("open"));
@@ -65,7 +65,7 @@ function mend() {
   for (const plot of document.querySelectorAll(".js-plotly-plot:not([role])")) {
     const label = plot.closest(".block")?.querySelector("label")?.textContent?.trim();
     plot.setAttribute("role", "img");
-    plot.setAttribute("aria-label", `${label || "Chart"}: the same is told in words beside it`);
+    plot.setAttribute("aria-label", t("{chart}: the same is told in words beside it", { chart: label || t("Chart") }));
   }
 }
 let is_due = false;
@@ -75,6 +75,8 @@ new MutationObserver(() => {
   requestAnimationFrame(() => { is_due = false; mend(); });
 }).observe(document.body, { childList: true, subtree: true, attributeFilter: ["class"] });
 mend();
+
+document.documentElement.classList.add("built");
 
 // The program on About asks the server that shows it.
 for (const text of document.querySelectorAll("[data-address]")) {

@@ -1,4 +1,5 @@
 // The microphone: samples as they are, without the browser's own gain control.
+import { t } from "./text.js";
 
 const REASONS = {
   NotAllowedError: "The browser does not let this page use the microphone. Allow it beside the "
@@ -13,7 +14,7 @@ const NO_ACCESS = "This browser gives no microphone to pages whose address does 
 // Resolves to { rate_hz, stop }; `hear` is called with Float32Array blocks. Rejects with a
 // sentence. `stop` resolves when the last block was heard.
 export async function listen(hear, lost) {
-  if (!navigator.mediaDevices?.getUserMedia) throw new Error(NO_ACCESS);
+  if (!navigator.mediaDevices?.getUserMedia) throw new Error(t(NO_ACCESS));
   let stream;
   try {
     stream = await navigator.mediaDevices.getUserMedia({
@@ -21,7 +22,8 @@ export async function listen(hear, lost) {
         noiseSuppression: false },
     });
   } catch (error) {
-    throw new Error(REASONS[error.name] ?? `The microphone cannot be used: ${error.message}`);
+    const reason = REASONS[error.name];
+    throw new Error(reason ? t(reason) : t("The microphone cannot be used ({reason}).", { reason: error.name }));
   }
   const context = new AudioContext();
   try {
@@ -29,7 +31,7 @@ export async function listen(hear, lost) {
   } catch {
     for (const track of stream.getTracks()) track.stop();
     await context.close();
-    throw new Error("The server cannot be reached: please try again in a moment.");
+    throw new Error(t("The server cannot be reached: please try again in a moment."));
   }
   await context.resume();
   const node = new AudioWorkletNode(context, "capture", { numberOfOutputs: 0, channelCount: 1,

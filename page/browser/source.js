@@ -1,5 +1,6 @@
 // <voice-source>: record, choose or drop a sound; then wait for what is said of it.
 import { clock, listen, wav } from "./microphone.js";
+import { t } from "./text.js";
 import { cancel, send, why_refused } from "./uploads.js";
 
 const sounds = new Map(); // what a browser can play of each source's last sound
@@ -8,6 +9,12 @@ const MOST_MB = 400; // in one upload
 const LOUDEST_DB = 60; // the meter's range below full scale
 
 export const played = (name) => sounds.get(name);
+
+// Tell Python which part of the last sound is meant: to ask what is heard in it, or to judge it alone.
+export function pick(id, part, what = "pick") {
+  window.voice.picked[id] = part;
+  document.getElementById(`${id}-${what}`).click();
+}
 
 class VoiceSource extends HTMLElement {
   connectedCallback() {
@@ -18,10 +25,10 @@ class VoiceSource extends HTMLElement {
     const choose = this.dataset.choose;
     this.insertAdjacentHTML("afterbegin", `<div class="choices">
       ${record === undefined ? "" : `<button type="button" class="choice" data-do="record">
-        <span aria-hidden="true" class="dot"></span><span class="text">Record</span></button>`}
+        <span aria-hidden="true" class="dot"></span><span class="text">${t("Record")}</span></button>`}
       <button type="button" class="choice" data-do="choose">${choose}</button>
       ${folder === undefined ? ""
-        : '<button type="button" class="choice" data-do="folder">Choose a folder</button>'}
+        : `<button type="button" class="choice" data-do="folder">${t("Choose a folder")}</button>`}
       </div>
       <input type="file" hidden tabindex="-1" aria-hidden="true" ${multiple === undefined ? "" : "multiple"}>`);
     this.insertAdjacentHTML("beforeend", `
@@ -29,7 +36,7 @@ class VoiceSource extends HTMLElement {
         <span class="clock" aria-hidden="true">0:00</span></div>
       <p class="problem" role="alert"></p>
       <p class="state"><span role="status"></span>
-        <button type="button" class="small" data-do="cancel" hidden>Cancel</button></p>`);
+        <button type="button" class="small" data-do="cancel" hidden>${t("Cancel")}</button></p>`);
     this.buttons = this.querySelector(".choices");
     this.input = this.querySelector("input");
     this.addEventListener("click", (event) => this.act(event.target.closest("[data-do]")?.dataset.do));
@@ -76,7 +83,7 @@ class VoiceSource extends HTMLElement {
 
   async record() {
     this.problem("");
-    this.say("Asking for the microphone …");
+    this.say(t("Asking for the microphone …"));
     const blocks = [];
     let n = 0, rate_hz = 48000;
     const bar = this.querySelector(".bar"), time = this.querySelector(".clock");
@@ -86,7 +93,7 @@ class VoiceSource extends HTMLElement {
       const mean = block.reduce((sum, x) => sum + x * x, 0) / block.length;
       const level = 1 + (10 * Math.log10(mean + 1e-12)) / LOUDEST_DB;
       bar.style.width = `${100 * Math.max(0, Math.min(1, level))}%`;
-      time.textContent = `${clock(n / rate_hz)} of ${clock(this.most_s)}`;
+      time.textContent = t("{at} of {end}", { at: clock(n / rate_hz), end: clock(this.most_s) });
       if (n / rate_hz >= this.most_s) this.stop();
     };
     try {
@@ -98,8 +105,8 @@ class VoiceSource extends HTMLElement {
       return this.problem(error.message);
     }
     this.querySelector(".level").hidden = false;
-    this.toggle("Stop");
-    this.say("Recording.");
+    this.toggle(true);
+    this.say(t("Recording."));
   }
 
   async stop() {
@@ -110,16 +117,16 @@ class VoiceSource extends HTMLElement {
     this.recording = null;
     this.is_stopping = false;
     this.querySelector(".level").hidden = true;
-    this.toggle("Record");
+    this.toggle(false);
     this.say("");
-    if (!blocks.length) return this.problem("The microphone gave no sound: please try again.");
+    if (!blocks.length) return this.problem(t("The microphone gave no sound: please try again."));
     this.take([wav(blocks, microphone.rate_hz, "recording.wav")]);
   }
 
-  toggle(text) {
+  toggle(is_on) {
     const button = this.querySelector("[data-do=record]");
-    button.querySelector(".text").textContent = text;
-    button.classList.toggle("on", text === "Stop");
+    button.querySelector(".text").textContent = t(is_on ? "Stop" : "Record");
+    button.classList.toggle("on", is_on);
   }
 
   // --- sending and waiting
@@ -127,34 +134,55 @@ class VoiceSource extends HTMLElement {
   take(files) {
     this.problem("");
     if (this.input.webkitdirectory) files = files.filter((file) => this.is_sound(file));
-    if (!files.length) return this.problem("There is no sound file in it.");
+    if (!files.length) return this.problem(t("There is no sound file in it."));
     let note = "";
     if (this.dataset.multiple === undefined && files.length > 1) {
-      note = (`One file at a time here: ${files[0].name} is judged, ${files.length - 1} more `
-        + "are not. For many files there is the part “Many”.");
+      note = t("One file at a time here: {name} is judged, {n} more are not. For many files there "
+        + "is the part “Many”.", { name: files[0].name, n: files.length - 1 });
     }
     const taken = this.dataset.multiple === undefined ? files.slice(0, 1) : files;
     const large = taken.find((file) => file.size > this.most_mb * 2 ** 20);
     if (large) {
-      return this.problem(`${large.name} has ${Math.ceil(large.size / 2 ** 20)} MB; at most `
-        + `${this.most_mb} MB are taken. ${this.dataset.advice ?? ""}`);
+      const values = { name: large.name, n: Math.ceil(large.size / 2 ** 20), most: this.most_mb };
+      return this.problem(`${t("{name} has {n} MB; at most {most} MB are taken.", values)} `
+        + (this.dataset.advice ?? ""));
     }
     if (taken.length > Number(this.dataset.files ?? 1)) {
-      return this.problem(`These are ${taken.length} files; at most ${this.dataset.files} are taken `
-        + "at a time. The command line takes any number.");
+      return this.problem(t("These are {n} files; at most {most} are taken at a time. The command "
+        + "line takes any number.", { n: taken.length, most: this.dataset.files }));
     }
     const all_mb = taken.reduce((sum, file) => sum + file.size, 0) / 2 ** 20;
     if (all_mb > MOST_MB) {
-      return this.problem(`Together they have ${Math.ceil(all_mb)} MB; at most ${MOST_MB} MB are `
-        + "taken at a time.");
+      return this.problem(t("Together they have {n} MB; at most {most} MB are taken at a time.",
+        { n: Math.ceil(all_mb), most: MOST_MB }));
     }
     const empty = taken.find((file) => !file.size);
-    if (empty && taken.length === 1) return this.problem(`${empty.name} is empty.`);
+    if (empty && taken.length === 1) return this.problem(t("{name} is empty.", empty));
     this.keep(taken);
     this.is_new = true;
-    this.wait("Sending …");
+    this.takes = "";
+    this.wait(t("Sending …"));
+    this.estimate();
     this.problem(note);
     send(this.dataset.to, taken);
+  }
+
+  // How long judging takes is told before it begins, where the browser can tell how long a sound is.
+  async estimate() {
+    if (!this.dataset.times) return;
+    const sound = sounds.get(this.id), audio = new Audio();
+    audio.preload = "metadata";
+    await new Promise((resolve) => {
+      audio.addEventListener("loadedmetadata", resolve);
+      audio.addEventListener("error", resolve);
+      audio.src = sound;
+    });
+    if (!Number.isFinite(audio.duration) || sound !== sounds.get(this.id) || !this.is_waiting) return;
+    this.takes = ` ${t("To judge {length} of sound takes {time}.", {
+      length: clock(audio.duration),
+      time: about(audio.duration / Number(this.dataset.times)),
+    })}`;
+    this.say(this.querySelector("[role=status]").textContent + this.takes);
   }
 
   is_sound({ name }) {
@@ -178,7 +206,7 @@ class VoiceSource extends HTMLElement {
   use(address) {
     this.play(address);
     this.is_new = true;
-    this.wait("Listening …");
+    this.wait(t("Listening …"));
   }
 
   wait(text) {
@@ -193,10 +221,10 @@ class VoiceSource extends HTMLElement {
 
   sending({ state, why }) {
     if (!this.is_waiting) return;
-    if (state === "sent") return this.say("Listening …");
-    if (state === "cancelled") return this.done(null, "Cancelled.");
+    if (state === "sent") return this.say(t("Listening …") + (this.takes ?? ""));
+    if (state === "cancelled") return this.done(null, t("Cancelled."));
     this.unanswered(why
-      || "The file did not reach the server: please check the connection and try again.");
+      || t("The file did not reach the server: please check the connection and try again."));
   }
 
   // Why there is no answer. That of another sound does not stay as if it were this one's.
@@ -217,6 +245,8 @@ class VoiceSource extends HTMLElement {
     this.canceller.hidden = true;
     this.say(text);
     this.answers().forEach((part) => part.classList.remove("old", "gone"));
+    const measured = document.querySelector(`.answer-of-${this.id} [data-times]`);
+    if (measured) this.dataset.times = measured.dataset.times;
     if (!focus) return;
     focus.focus({ preventScroll: true });
     const { top, bottom } = focus.getBoundingClientRect();
@@ -226,7 +256,7 @@ class VoiceSource extends HTMLElement {
   cancel() {
     if (!cancel()) document.getElementById(this.dataset.cancel)?.click();
     this.done();
-    this.say("Cancelled.");
+    this.say(t("Cancelled."));
     this.querySelector(".choice").focus();
   }
 
@@ -243,6 +273,14 @@ class VoiceSource extends HTMLElement {
   say(text) { this.querySelector("[role=status]").textContent = text; }
 
   problem(text) { this.querySelector(".problem").textContent = text; }
+}
+
+function about(seconds) {
+  if (seconds < 10) return t("a few seconds");
+  if (seconds < 55) return t("about {n} s", { n: Math.ceil(seconds / 10) * 10 });
+  const minutes = Math.max(1, Math.round(seconds / 60));
+  if (minutes < 60) return t("about {n} min", { n: minutes });
+  return t("about {h} h {n} min", { h: Math.floor(minutes / 60), n: minutes % 60 });
 }
 
 async function below(entries) {
@@ -280,12 +318,26 @@ customElements.define("voice-answer", class extends HTMLElement {
 
 const source = (id) => document.getElementById(id);
 window.voice = { // what Python's events call
+  picked: {}, // the last part of each source that was meant
   // The same sound is judged anew, which leaves the focus where it is.
-  again: (id, sound) => sound && source(id).wait("Listening …"),
+  again: (id, sound) => sound && source(id).wait(t("Listening …")),
+  // The form for a part that was picked is open.
+  asked(id) {
+    const title = document.querySelector(`#${id}-part [tabindex]`);
+    title?.focus({ preventScroll: true });
+    title?.scrollIntoView({ block: "center" });
+  },
+  // What was chosen in it shows in the row.
+  heard(id) {
+    const chosen = document.querySelector(`#${id}-expression input:checked`)?.closest("label");
+    const number = window.voice.picked[id]?.number;
+    const row = document.querySelector(`voice-table[data-for=${id}] tr[data-number="${number}"]`);
+    if (row && chosen) row.querySelector("[data-ask]").textContent = chosen.textContent.trim();
+  },
   use: (id, name) => source(id).use(String(new URL(`../examples/${name}`, import.meta.url))),
   failed(id) {
     source(id).unanswered(
-      why_refused() || "The server did not answer: please try again in a moment.",
+      why_refused() || t("The server did not answer: please try again in a moment."),
     );
   },
 };

@@ -1,5 +1,7 @@
 // <voice-table>: utterances to play in the timeline of `data-for`, filtered by emotion and confidence.
 import { open } from "./main.js";
+import { pick } from "./source.js";
+import { t } from "./text.js";
 
 class VoiceTable extends HTMLElement {
   connectedCallback() {
@@ -12,13 +14,14 @@ class VoiceTable extends HTMLElement {
   build() {
     const rows = [...this.querySelectorAll("tbody tr")];
     const labels = [...new Set(rows.map((row) => row.dataset.label))].filter(Boolean).sort();
-    const options = labels.map((label) => `<option>${label}</option>`).join("");
+    const options = labels.map((label) => `<option value="${label}">${t(label)}</option>`).join("");
     this.insertAdjacentHTML("afterbegin", `<div class="filter">
-      <label>Sort by <select name="sort"><option value="number">order</option>
-        ${rows[0]?.dataset.name ? '<option value="name">name</option>' : ""}
-        <option value="label">what it sounds like</option><option value="sure">how sure</option></select></label>
-      <label>Sounds <select name="label"><option value="">like anything</option>${options}</select></label>
-      <label>At least this sure <input type="range" min="0" max="90" step="10" value="0">
+      <label>${t("Sort by")} <select name="sort"><option value="number">${t("order")}</option>
+        ${rows[0]?.dataset.name ? `<option value="name">${t("name")}</option>` : ""}
+        <option value="label">${t("what it sounds like")}</option>
+        <option value="sure">${t("how sure")}</option></select></label>
+      <label>${t("Sounds")} <select name="label"><option value="">${t("like anything")}</option>${options}</select></label>
+      <label>${t("At least this sure")} <input type="range" min="0" max="90" step="10" value="0">
         <output>0 %</output></label> <span class="count" role="status"></span></div>`);
     this.querySelector(".filter").addEventListener("input", () => { this.sort(); this.filter(); });
     this.filter();
@@ -33,7 +36,7 @@ class VoiceTable extends HTMLElement {
       row.hidden = (label && row.dataset.label !== label) || 100 * Number(row.dataset.sure) < least;
     }
     const shown = rows.filter((row) => !row.hidden).length;
-    this.querySelector(".count").textContent = `${shown} of ${rows.length}`;
+    this.querySelector(".count").textContent = t("{n} of {of}", { n: shown, of: rows.length });
   }
 
   act({ target }) {
@@ -43,6 +46,9 @@ class VoiceTable extends HTMLElement {
       const file = document.getElementById(this.dataset.for).files[Number(button.dataset.open)];
       open("clip", false);
       return document.getElementById("clip").take([file]);
+    }
+    if (button.dataset.ask !== undefined) {
+      return pick(this.dataset.for, { number: Number(row.dataset.number) });
     }
     if (!row?.dataset.start) return;
     const timeline = document.querySelector(`voice-timeline[data-source=${this.dataset.for}]`);

@@ -1,12 +1,17 @@
 // <voice-timeline>: a recording drawn in time, played from where one clicks.
 //
-// `data-shown` is JSON: duration_s, emotions [{name, letter, color}], peaks [[low, high], ...] in
+// `data-shown` is JSON: duration_s, emotions [{name, color, ink}], peaks [[low, high], ...] in
 // percent; and where there are any: attention [times the average, ...], track [[8 percent] or null,
-// ...], segments [{start_s, end_s, label, ...}], lines [{name, color, values}].
+// ...], segments [{start_s, end_s, label, ...}], lines [{name, color, values}], asks: whether a
+// visitor may say that somebody spoke where nobody was heard, trims: or choose a part to be judged,
+// part_from_s: where in the sound it begins, if it is a part itself.
 import { clock } from "./microphone.js";
-import { played } from "./source.js";
+import { pick, played } from "./source.js";
+import { letters, t } from "./text.js";
+import { Trim } from "./trim.js";
 
 const WAVE = 64, TRACK = 90, STRIP = 26, AXIS = 20, OVERVIEW = 36; // heights in px
+const LEAST_S = 0.3, PART_S = 5; // of what may be speech, from where it stands
 const TICKS_S = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600];
 
 class VoiceTimeline extends HTMLElement {
@@ -25,18 +30,20 @@ class VoiceTimeline extends HTMLElement {
     this.audio?.pause();
     this.watcher?.disconnect();
     this.shown = JSON.parse(this.dataset.shown);
-    const { duration_s, segments } = this.shown;
+    const { duration_s, segments, asks, trims, part_from_s } = this.shown;
+    this.offset_s = part_from_s ?? 0;
     this.from_s = 0;
     this.to_s = duration_s;
     this.innerHTML = `
       ${segments ? '<canvas class="overview" aria-hidden="true"></canvas>' : ""}
       <canvas class="time" role="img"></canvas>
       <div class="transport">
-        <button type="button" class="play">Play</button>
-        <input type="range" min="0" max="${duration_s}" step="0.01" value="0" aria-label="Position">
+        <button type="button" class="play">${t("Play")}</button>
+        <input type="range" min="0" max="${duration_s}" step="0.01" value="0" aria-label="${t("Position")}">
         <span class="clock" aria-hidden="true"></span>
-        ${segments ? `<span class="zoom"><button type="button" data-zoom="0.5" aria-label="Zoom in">+</button>
-          <button type="button" data-zoom="2" aria-label="Zoom out">−</button></span>` : ""}
+        ${segments ? `<span class="zoom"><button type="button" data-zoom="0.5" aria-label="${t("Zoom in")}">+</button>
+          <button type="button" data-zoom="2" aria-label="${t("Zoom out")}">−</button></span>` : ""}
+        ${asks ? `<button type="button" class="small speech">${t("This was speech")}</button>` : ""}
       </div>
       <p class="problem" role="alert"></p>`;
     this.canvas = this.querySelector(".time");
@@ -50,13 +57,14 @@ class VoiceTimeline extends HTMLElement {
     audio.addEventListener("error", () => audio === this.audio && this.refuse());
     for (const event of ["play", "pause", "ended"]) {
       this.audio.addEventListener(event, () => {
-        this.button.textContent = audio.paused ? "Play" : "Pause";
+        this.button.textContent = t(audio.paused ? "Play" : "Pause");
         if (audio === this.audio && !audio.paused) this.follow(audio);
       });
     }
     this.button.addEventListener("click", () => this.toggle());
     this.range.addEventListener("input", () => this.move(Number(this.range.value)));
     this.canvas.addEventListener("click", (event) => {
+      if (this.trim?.took()) return;
       const share = event.offsetX / this.canvas.clientWidth;
       this.move(this.from_s + share * (this.to_s - this.from_s));
       this.play();
@@ -69,6 +77,9 @@ class VoiceTimeline extends HTMLElement {
     for (const zoom of this.querySelectorAll("[data-zoom]")) {
       zoom.addEventListener("click", () => this.zoom(Number(zoom.dataset.zoom)));
     }
+    this.trim = trims && duration_s > 1 ? new Trim(this) : null;
+    this.speech = this.querySelector(".speech");
+    this.speech?.addEventListener("click", () => pick(this.dataset.source, this.gap()));
     this.watcher = new ResizeObserver(() => this.draw());
     this.watcher.observe(this.canvas);
     this.move(0);
@@ -87,22 +98,24 @@ class VoiceTimeline extends HTMLElement {
   toggle() { this.audio.paused ? this.play() : this.audio.pause(); }
 
   play(until_s = null) {
-    this.until_s = until_s;
+    this.until_s = until_s ?? (this.shown.part_from_s === undefined ? null : this.shown.duration_s);
     if (!this.audio.src) return this.refuse();
-    this.audio.currentTime = this.at_s >= this.shown.duration_s - 0.02 ? 0 : this.at_s;
+    const is_over = this.at_s >= this.shown.duration_s - 0.02;
+    this.audio.currentTime = this.offset_s + (is_over ? 0 : this.at_s);
     this.audio.play().catch(() => this.audio.error && this.refuse());
   }
 
   refuse() {
     this.querySelector(".problem").textContent =
-      "This browser cannot play the file; it was heard here all the same.";
+      t("This browser cannot play the file; it was heard here all the same.");
     this.button.disabled = true;
   }
 
   move(at_s) {
     at_s = Math.max(0, Math.min(this.shown.duration_s, at_s));
     this.range.value = at_s;
-    if (this.audio.src && Math.abs(this.audio.currentTime - at_s) > 0.05) this.audio.currentTime = at_s;
+    const heard_s = this.offset_s + at_s;
+    if (this.audio.src && Math.abs(this.audio.currentTime - heard_s) > 0.05) this.audio.currentTime = heard_s;
     this.tell();
     if (at_s < this.from_s || at_s > this.to_s) {
       const width_s = this.to_s - this.from_s;
@@ -113,8 +126,9 @@ class VoiceTimeline extends HTMLElement {
 
   follow(audio) {
     if (audio !== this.audio || audio.paused || !this.isConnected) return;
-    if (this.until_s !== null && this.audio.currentTime >= this.until_s) this.audio.pause();
-    this.range.value = this.audio.currentTime;
+    const at_s = this.audio.currentTime - this.offset_s;
+    if (this.until_s !== null && at_s >= this.until_s) this.audio.pause();
+    this.range.value = at_s;
     if (this.at_s > this.to_s) this.move(this.at_s);
     this.tell();
     this.draw();
@@ -122,9 +136,21 @@ class VoiceTimeline extends HTMLElement {
   }
 
   tell() {
-    const text = `${clock(this.at_s)} / ${clock(this.shown.duration_s)}`;
-    this.querySelector(".clock").textContent = text;
-    this.range.setAttribute("aria-valuetext", text.replace("/", "of"));
+    const [at, end] = [clock(this.at_s), clock(this.shown.duration_s)];
+    this.querySelector(".clock").textContent = `${at} / ${end}`;
+    this.range.setAttribute("aria-valuetext", t("{at} of {end}", { at, end }));
+    if (this.speech) this.speech.disabled = !this.gap();
+  }
+
+  // From where it stands, a stretch in which nobody was heard; null where somebody was.
+  gap() {
+    const { segments, duration_s } = this.shown, at_s = this.at_s;
+    if (segments.some(({ start_s, end_s }) => start_s <= at_s && at_s < end_s)) return null;
+    const ends = segments.map(({ end_s }) => end_s).filter((end_s) => end_s <= at_s);
+    const starts = segments.map(({ start_s }) => start_s).filter((start_s) => start_s > at_s);
+    const last_s = Math.min(duration_s, ...starts);
+    const start_s = Math.max(0, ...ends, Math.min(at_s, last_s - LEAST_S));
+    return last_s - start_s < LEAST_S ? null : { start_s, end_s: Math.min(last_s, start_s + PART_S) };
   }
 
   // --- what is seen of it
@@ -164,6 +190,7 @@ class VoiceTimeline extends HTMLElement {
     this.axis(pen, x, top + WAVE, colors);
     pen.fillStyle = style.color;
     pen.fillRect(x(this.at_s) - 1, 0, 2, top + WAVE);
+    this.trim?.paint(pen, x, top + WAVE);
     this.survey(colors);
   }
 
@@ -217,7 +244,7 @@ class VoiceTimeline extends HTMLElement {
       pen.fillRect(left, top + 2, Math.max(1, right - left - 1), STRIP - 4);
       if (!emotion || right - left < 16) continue;
       pen.fillStyle = emotion.ink;
-      const text = right - left > 70 ? emotion.name : emotion.letter;
+      const text = right - left > 70 ? t(emotion.name) : letters(emotion.name);
       pen.fillText(text, (left + right) / 2, top + STRIP / 2 + 5);
     }
   }

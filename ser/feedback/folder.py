@@ -2,8 +2,14 @@
 
 import contextlib
 import fcntl
+import io
 import os
 from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from ser.sound.audio import SAMPLE_RATE
 
 RESERVE_BYTES = 1 << 16  # given up where a withdrawal finds no room on the disk
 
@@ -60,3 +66,11 @@ class Folder:
         """Delete the sound of a row, if it is still here."""
         if "file_name" in row:
             (self.audio / row["file_name"]).unlink(missing_ok=True)
+
+
+def as_flac(waveform: np.ndarray) -> bytes:
+    """Encode in 16 bits; what a float file held beyond full scale is scaled down, not cut off."""
+    waveform = waveform / max(1.0, float(np.abs(waveform).max()))
+    buffer = io.BytesIO()
+    soundfile.write(buffer, waveform, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
+    return buffer.getvalue()

@@ -7,7 +7,6 @@ twice, because every push reads what the dataset holds and adds only what it lac
 
 import contextlib
 import hashlib
-import io
 import logging
 import re
 import secrets
@@ -16,19 +15,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
-import soundfile
-
 from ser import __version__
 from ser.feedback.dataset import DatasetError, FeedbackDataset
-from ser.feedback.folder import Folder
+from ser.feedback.folder import Folder, as_flac
 from ser.feedback.journal import Journal, JournalError, write_durably
 from ser.feedback.visitors import Visitors
 from ser.labels import LABELS
 from ser.prediction import Prediction
-from ser.sound.audio import SAMPLE_RATE
 
-CONSENT_VERSION = "1"
+CONSENT_VERSION = "2"
 MAX_AN_HOUR = 20  # shares, and as many withdrawals, of one visitor
 MAX_UNKNOWN = 1000  # receipts not known here that wait to be looked for in the dataset
 MAX_QUEUE_BYTES = 200_000_000
@@ -81,27 +76,38 @@ class Feedback:
 
     # --- what a visitor does ----------------------------------------------------------------
 
-    def share(self, prediction: Prediction, label: str | None, visit: str, visitor: str) -> str:
+    def share(
+        self,
+        prediction: Prediction,
+        label: str | None,
+        visit: str,
+        visitor: str,
+        language: str = "en",
+    ) -> str:
         """Queue a recording with the label a listener gave it (None: cannot tell).
 
         Returns the receipt, the one thing that can take the recording back; only its hash is
         kept. `visit` groups the recordings of one visit, `visitor` (an address) is only counted,
-        in memory. Raises FeedbackError where limits are reached, and OSError where the disk does
-        not take it; nothing is then kept.
+        in memory. The consent was given in `language`. Where the model heard no speech, it has no
+        probabilities either. Raises FeedbackError where limits are reached, and OSError where the
+        disk does not take it; nothing is then kept.
         """
         if label is not None and label not in LABELS:
             raise FeedbackError(f"{label} is not one of {', '.join(LABELS)}.")
-        flac = _flac(prediction)
+        flac = as_flac(prediction.waveform)
         receipt = secrets.token_urlsafe(24)
         row = {
             "file_name": f"{secrets.token_hex(16)}.flac",
             "label": label,
-            "probabilities": [round(float(p), 6) for p in prediction.probabilities],
+            "probabilities": None
+            if prediction.reason
+            else [round(float(p), 6) for p in prediction.probabilities],
             "model": prediction.model["name"],
             "revision": prediction.model["revision"],
             "day": datetime.now(UTC).date().isoformat(),
             "app_version": __version__,
             "consent_version": CONSENT_VERSION,
+            "consent_language": language,
             "visit": visit,
             "audio_sha256": hashlib.sha256(flac).hexdigest(),
             "receipt_sha256": _hash(receipt),
@@ -279,14 +285,6 @@ class Feedback:
             raise FeedbackError(
                 f"{MAX_AN_HOUR} recordings an hour are the most that can be taken: please wait."
             )
-
-
-def _flac(prediction: Prediction) -> bytes:
-    """Encode in 16 bits; what a float file held beyond full scale is scaled down, not cut off."""
-    waveform = prediction.waveform / max(1.0, float(np.abs(prediction.waveform).max()))
-    buffer = io.BytesIO()
-    soundfile.write(buffer, waveform, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
-    return buffer.getvalue()
 
 
 def _hash(receipt: str) -> str:

@@ -35,7 +35,7 @@ def test_what_is_stored_and_what_is_not(hub, queue, prediction):
     (row,) = rows(hub)
     assert set(row) == {
         *("file_name", "label", "probabilities", "model", "revision", "day", "app_version"),
-        *("consent_version", "visit", "audio_sha256", "receipt_sha256"),
+        *("consent_version", "consent_language", "visit", "audio_sha256", "receipt_sha256"),
     }
     assert row["label"] == "sad" and row["visit"] == "visit-1"
     assert row["receipt_sha256"] == hashlib.sha256(receipt.encode()).hexdigest()

@@ -1,7 +1,6 @@
 """The part "Clip" in headless Chromium, whose microphone plays an example."""
 
 import json
-import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,6 +9,7 @@ import soundfile
 import soxr
 from playwright.sync_api import Browser, Page, expect
 
+from page.part import cut, origin
 from ser.labels import LABELS
 from ser.sound.audio import SAMPLE_RATE
 from server.failures import BUSY
@@ -345,17 +345,6 @@ def test_the_microphones_own_gain_control_is_off(open_page):
     assert [asked[name] for name in switches] == [False] * 3
 
 
-def test_in_a_german_browser_no_word_is_german(browser):
-    context = browser.new_context(viewport=DESKTOP, locale="de-DE")
-    page = context.new_page()
-    page.goto(running_app().url)
-    page.locator("voice-source .choice").first.wait_for()
-    time.sleep(0.5)
-    expect(page.locator("html")).to_have_attribute("lang", "en")
-    expect(page.locator("footer")).to_contain_text("Use via API")
-    context.close()
-
-
 def test_where_the_queue_is_full_no_answer_of_before_stays(open_page):
     page = open_page(running_app(), DESKTOP)
     choose(page, SPOKEN)
@@ -373,3 +362,52 @@ def test_where_the_queue_is_full_no_answer_of_before_stays(open_page):
     choose(page, EXAMPLES / "low-and-slow.flac")
     expect(page.locator("#said .answer")).to_be_focused()
     expect(page.locator("#clip .problem")).to_be_empty()
+
+
+def test_a_part_is_judged_alone_and_all_of_it_again(open_page):
+    page = open_page(running_app(), DESKTOP)
+    choose(page, SPOKEN)
+    expect(page.locator("#said .answer:focus")).to_be_visible()
+    whole = page.locator("#said .chips").inner_text()
+    picture = page.locator("#clip-time")
+    button = picture.get_by_role("button", name="Judge this part")
+    expect(button).to_be_disabled()
+    box = picture.locator("canvas.time").bounding_box()
+    page.mouse.move(box["x"] + 3, box["y"] + 30)  # the left handle, moved a quarter to the right
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 4, box["y"] + 30, steps=4)
+    page.mouse.up()
+    first, last = (picture.get_by_label(name) for name in ("From, in seconds", "To, in seconds"))
+    duration_s = float(last.input_value())
+    assert abs(float(first.input_value()) - duration_s / 4) < 0.05
+    last.fill("1.7")
+    last.press("Enter")
+    first.fill("0.5")
+    first.press("Tab")
+    page.screenshot(path=SCREENSHOTS / "clip-part.png", full_page=True)
+    button.click()
+    expect(page.locator("#said .chips")).to_contain_text("1.2 s")
+    expect(page.locator("#said .before")).to_contain_text("The answer before:")
+    shown = picture.locator("voice-timeline").evaluate("one => one.shown")
+    assert (shown["part_from_s"], shown["duration_s"]) == (0.5, 1.2)
+    picture.get_by_role("button", name="Play").click()  # the part of the sound, and no more
+    expect(picture.get_by_role("button", name="Pause")).to_be_visible()
+    heard_s = picture.locator("voice-timeline").evaluate("one => one.audio.currentTime")
+    assert heard_s >= 0.5
+    expect(picture.get_by_role("button", name="Play")).to_be_visible(timeout=5000)
+    assert picture.locator("voice-timeline").evaluate("one => one.audio.currentTime") < 2.1
+    picture.get_by_role("button", name="Judge all of it again").click()
+    expect(page.locator("#said .chips")).to_have_text(whole, use_inner_text=True)
+    expect(picture.get_by_role("button", name="Judge all of it again")).to_have_count(0)
+
+
+def test_a_part_of_a_part_is_cut_from_the_whole(speech, tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    soundfile.write(tmp_path / "voice.wav", speech, SAMPLE_RATE, subtype="FLOAT")
+    first = cut(str(tmp_path / "voice.wav"), 0.25, 1.75, None)
+    second = cut(first.path, 0.5, 1.0, first)
+    assert (second.start_s, second.whole) == (0.75, str(tmp_path / "voice.wav"))
+    samples, _ = soundfile.read(second.path, dtype="float32")
+    np.testing.assert_array_equal(samples, speech[12_000:20_000])
+    assert origin(second.path, second) == second
+    assert origin(first.path, second) is None and origin(first.path, None) is None

@@ -1,21 +1,24 @@
 """The parts "Compare" and "About"."""
 
+import json
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from gradio_client import Client
 from playwright.sync_api import Browser, expect
 
-from page import about, models
+from page import about, models, trust
 from page.compare import agreement
 from page.figures import mistaken_for
 from ser.checkpoints import checkpoint
 from ser.labels import EMOTIONS, LABELS
+from ser.sentences import percent
 from tests.page.app_server import (
     DESKTOP,
     EXAMPLES,
@@ -72,9 +75,11 @@ def test_whether_two_answers_agree(prediction):
         p[LABELS.index(first)], p[LABELS.index(second)] = 0.6, 0.34
         return replace(prediction, probabilities=p)
 
-    assert agreement([of("sad", "calm"), of("sad", "happy")]) == "Both hear sad."
-    assert agreement([of("sad", "calm"), of("angry", "calm")]) == "They disagree: sad or angry."
-    assert agreement([of("sad", "calm"), of("calm", "sad")]).endswith("the other's answer second.")
+    assert agreement([of("sad", "calm"), of("sad", "happy")]) == ("Both hear sad.", "")
+    assert agreement([of("sad", "calm"), of("angry", "calm")])[0] == "They disagree: sad or angry."
+    assert agreement([of("sad", "calm"), of("calm", "sad")])[1].endswith(
+        "the other's answer second."
+    )
 
 
 def test_models_of_the_hub_are_loaded_only_where_it_is_allowed(pipeline, hub):
@@ -86,6 +91,22 @@ def test_models_of_the_hub_are_loaded_only_where_it_is_allowed(pipeline, hub):
         models.named("/etc", offered, takes_hub=True)
     with pytest.raises(ValueError, match="user/voice"):  # asked for, and not there
         models.named("user/voice", offered, takes_hub=True)
+
+
+def test_about_tells_how_often_an_answer_was_right_by_its_confidence(pipeline):
+    offered = models.models(pipeline)
+    known = json.loads((Path(trust.__file__).parent / "measured.json").read_text())
+    steps = known["reliability"][trust.recipe(offered[0])]
+    text = trust.reliability(offered[0])
+    for where in ("home", "abroad"):
+        for step in steps[where]:
+            assert f"<td>{percent(step['right'])}</td><td>{percent(step['share'])}</td>" in text
+    assert text.count("<circle") == sum(s["share"] >= trust.FEW for w in steps.values() for s in w)
+    told = trust.other_sound(offered)
+    assert "elder of default" in told and "not measured under its own name" in told
+    assert told.count("telephone, 300 to 3400 Hz") == len(
+        {r["recipe"] for r in known["robustness"]}
+    )
 
 
 def test_no_two_models_have_one_name_and_each_has_one(pipeline):
@@ -108,7 +129,7 @@ def test_about_is_read_on_a_phone(open_page):
     part = page.locator("#about")
     expect(part).to_contain_text("the EU AI Act prohibits that")
     expect(part).to_contain_text("deleted within 10 minutes")
-    expect(part.locator("figure")).to_have_count(3)
+    expect(part.locator(".steps figure")).to_have_count(3)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     page.screenshot(path=SCREENSHOTS / "about-phone.png", full_page=True)
 

@@ -1,4 +1,4 @@
-"""The part "Long": utterances of a recording, drawn, played, filtered, taken away."""
+"""The part "Long": utterances of a recording, drawn, played, corrected, adapted to, taken away."""
 
 import time
 from collections.abc import Iterator
@@ -9,6 +9,9 @@ import soundfile
 from playwright.sync_api import Browser, expect
 
 from page import overview
+from page.correct import picked_part
+from page.listening import remaining_s
+from ser.adaptation import Setting
 from ser.labels import LABELS
 from ser.recordings.timeline import timeline
 from ser.sound.audio import SAMPLE_RATE
@@ -36,7 +39,7 @@ def test_utterances_are_drawn_listed_played_and_taken_away(open_page, talk, turn
     expect(rows).to_have_count(len(turns.borders_s))
     expect(page.locator("#long-said")).to_contain_text("Voices are not told apart")
     starts = [float(row.get_attribute("data-start")) for row in rows.all()]
-    rows.nth(1).get_by_role("button").click()
+    rows.nth(1).get_by_role("button", name="Play").click()
     clock = page.locator("#part-long voice-timeline .clock")
     expect(clock).to_contain_text(f"0:{int(starts[1]):02d} /")
     expect(page.locator("#part-long .play")).to_have_text("Play", timeout=15_000)  # it ended there
@@ -46,9 +49,53 @@ def test_utterances_are_drawn_listed_played_and_taken_away(open_page, talk, turn
     with page.expect_download() as got:
         page.locator("#long-files a[download]").first.click()
     assert got.value.path().read_text().startswith("file,start_s,end_s,label,confidence")
+    # Four utterances are too few to adapt to.
+    expect(page.locator("#long-adapting")).to_contain_text("4 utterances were judged, at least 5")
+    expect(page.get_by_role("button", name="Adapt to this recording")).to_have_count(0)
     names = page.locator("#long-files").inner_text()
     assert all(name in names for name in (".json", ".TextGrid", ".txt", ".vtt", ".eaf"))
     page.screenshot(path=SCREENSHOTS / "long-desktop.png", full_page=True)
+
+
+def test_it_is_adapted_to_undone_and_corrected(open_page, turns, tmp_path):
+    path = tmp_path / "meeting.flac"
+    soundfile.write(path, np.tile(turns.samples, 3), SAMPLE_RATE)
+    page = open_page(running_app(), DESKTOP, "?tab=long")
+    times = float(page.locator("#long").get_attribute("data-times"))
+    assert times > 1  # faster than it lasts, measured when the app started
+    choose(page, path, "long")
+    expect(page.locator("#long [role=status]")).to_contain_text("To judge 0:4")
+    expect(page.locator("#long-said .answer")).to_be_focused()
+    measured = page.locator("#long-said [data-times]").get_attribute("data-times")
+    expect(page.locator("#long")).to_have_attribute("data-times", measured)
+    before = page.locator("#long-table tbody").inner_text()
+
+    page.get_by_role("button", name="Adapt to this recording").click()
+    expect(page.locator("#long-said .answer")).to_contain_text("of 12 utterances sound")
+    bars = page.locator("#long-said table.pair")
+    expect(bars.locator("caption")).to_contain_text("before and after adapting")
+    expect(bars.locator("tbody tr")).to_have_count(len(LABELS))
+    assert page.locator("#long-table tbody").inner_text() != before  # other confidences at least
+    page.screenshot(path=SCREENSHOTS / "long-adapted.png", full_page=True)
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator("#long-said .answer")).to_have_text("meeting.flac")
+    expect(page.locator("#long-table tbody")).to_have_text(before, use_inner_text=True)
+
+    row = page.locator("#long-table tbody tr").nth(2)
+    row.get_by_role("button", name="I hear").click()
+    title = page.locator("#long-part [tabindex]")
+    expect(title).to_be_focused()
+    page.locator("#long-share").get_by_role("radio", name="surprised").check()
+    expect(row.locator("[data-ask]")).to_contain_text("surprised")
+    expect(page.locator("#long-files")).to_contain_text("meeting.heard")
+    with page.expect_download() as got:
+        page.locator("#long-files a[download]").last.click()
+    assert got.value.suggested_filename == "meeting.heard.csv"
+    head, line = got.value.path().read_text().splitlines()
+    assert head == "start_s,end_s,channel,label,heard"
+    assert line.startswith(f"{float(row.get_attribute('data-start')):.3f},")
+    assert line.endswith(",surprised")
+    expect(page.locator("#long-consent")).to_have_count(0)  # nothing is shared in this app
 
 
 def test_a_phone_shows_it_without_sideways_scrolling_and_zooms(open_page, talk):
@@ -116,6 +163,28 @@ def test_the_columns_are_the_track_and_silence_is_none(pipeline, turns):
         else:
             assert len(column) == len(LABELS)
             assert np.abs(np.array(column) - 100 * row).max() <= 0.5 + 1e-9
+
+
+def test_how_long_it_takes_is_told_by_others_first_then_by_itself():
+    assert remaining_s(0.0, 3600.0, 0.5, times=60.0) == 60.0
+    assert remaining_s(900.0, 3600.0, 30.0, times=60.0) == 90.0
+    assert remaining_s(900.0, None, 30.0, times=60.0) is None
+
+
+def test_what_was_picked_is_a_row_or_a_stretch_of_the_channel_it_is_in(pipeline, turns):
+    silence = np.zeros_like(turns.samples)
+    both = np.stack([turns.samples, np.roll(turns.samples, len(silence) // 3)], axis=1)
+    found = timeline(pipeline, (SAMPLE_RATE, both))
+    assert found.channels == [1, 2]
+    known = overview.Heard("talk.wav", found, overview.Envelope(), Setting(), 1.0)
+    number = [s.channel for s in found.segments].index(2)
+    part, row, told = picked_part({"number": number}, known)
+    assert (part.path, row, part.weights) == ("talk.wav", number, (0.0, 1.0))
+    assert part.start_s == found.segments[number].start_s
+    assert str(found.segments[number].label or "no speech heard") in told
+    part, row, told = picked_part({"start_s": 0.0, "end_s": 0.9}, known)
+    assert (row, part.end_s, part.weights) == (None, 0.9, (0.5, 0.5))
+    assert "nobody was heard there" in told
 
 
 def test_segments_are_told_as_they_are_judged_and_none_is_missing(pipeline, turns):

@@ -12,10 +12,12 @@ from gradio_client import Client, handle_file
 from playwright.sync_api import Browser, expect
 
 from page import sharing
+from page.consent import agree, consent
+from page.language import LANGUAGES, speaking
 from ser.feedback.queue import CONSENT_VERSION
 from ser.labels import LABELS
 from ser.pipeline import GOLDEN_TOLERANCE, EmotionPipeline
-from ser.sound.audio import load_audio
+from ser.sound.audio import SAMPLE_RATE, load_audio
 from tests.bounds import SIXTEEN_BITS
 from tests.hub.server import Hub
 from tests.page.app_server import (
@@ -187,6 +189,45 @@ def test_what_is_shared_while_the_hub_is_down_is_saved_when_it_is_back(hub, app,
     assert row_of(hub, receipt)["label"] == "angry"
 
 
+def test_one_utterance_is_shared_alone_and_what_nobody_was_heard_in(hub, app, open_page, turns):
+    path = app.folder.parent / "talk.flac"
+    soundfile.write(path, turns.samples, SAMPLE_RATE)
+    page = open_page(app, DESKTOP, "?tab=long")
+    choose(page, path, "long")
+    row = page.locator("#long-table tbody tr").nth(1)
+    row.get_by_role("button", name="I hear").click()
+    form = page.locator("#long-share")
+    form.get_by_role("radio", name="sad").check()
+    expect(page.locator("#long-consent")).to_contain_text("Other people's voices")
+    expect(page.locator("#long-consent")).to_contain_text("nothing else of the recording")
+    button = page.get_by_role("button", name="Share this utterance")
+    button.click()
+    expect(page.locator("#long-share-problem")).to_contain_text(sharing.UNTICKED)
+    form.get_by_label("I am 18 or older").check()
+    button.click()
+    expect(page.locator("#long-share-status")).to_contain_text("Saved")
+    page.screenshot(path=SCREENSHOTS / "long-shared.png", full_page=True)
+    shared = row_of(hub, page.locator("#long-receipt textarea").input_value())
+    assert shared["label"] == "sad" and shared["consent_language"] == "en"
+    times_s = [float(row.get_attribute(f"data-{end}")) for end in ("start", "end")]
+    first, stop = (round(time_s * SAMPLE_RATE) for time_s in times_s)
+    np.testing.assert_allclose(
+        stored(hub, shared), turns.samples[first:stop], atol=SIXTEEN_BITS, rtol=0
+    )
+
+    page.get_by_role("button", name="This was speech").click()  # at 0 s, before the first word
+    expect(page.locator("#long-part")).to_contain_text("nobody was heard there")
+    page.get_by_label("To, in seconds").fill("0.9")
+    form.get_by_role("radio", name="I can't tell").check()
+    form.get_by_label("I am 18 or older").check()
+    button.click()
+    expect(page.locator("#long-earlier")).to_be_visible()
+    expect(page.locator("#long-share-status")).to_contain_text("Saved")
+    shared = row_of(hub, page.locator("#long-receipt textarea").input_value())
+    assert shared["label"] is None
+    assert len(stored(hub, shared)) == round(0.9 * SAMPLE_RATE)
+
+
 # --- taking back ------------------------------------------------------------------------------
 
 
@@ -229,6 +270,12 @@ def test_what_was_shared_in_this_page_is_taken_back_in_it(hub, app, open_page):
 
 
 # --- the app ----------------------------------------------------------------------------------
+
+
+def stored(hub: Hub, row: dict) -> np.ndarray:
+    """The samples of what was shared."""
+    sound = hub.repo("dataset", VOICES).files("main")[f"train/{row['file_name']}"]
+    return load_audio(sound)
 
 
 def commit(hub: Hub) -> str:
@@ -314,9 +361,10 @@ def test_killed_right_after_the_receipt_nothing_is_lost_or_doubled(hub, open_pag
 
 
 def test_whoever_changes_the_consent_text_raises_its_version():
-    text = sharing.consent(VOICES) + sharing.AGREE
+    kinds = [(is_part, speaking(name)) for is_part in (False, True) for name in LANGUAGES]
+    text = "".join(consent(VOICES, *kind) + agree(*kind) for kind in kinds)
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-    assert (CONSENT_VERSION, digest) == ("1", "a3af8686d41ab431")
+    assert (CONSENT_VERSION, digest) == ("2", "248351682b904c6d")
 
 
 @pytest.mark.parametrize(

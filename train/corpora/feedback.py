@@ -77,7 +77,8 @@ def review(ask: Callable[[str], str] = input, play: Callable[[Path], None] | Non
             print(f"\n{path} cannot be read: {error}")
             continue
         seconds = speech_s(waveform)
-        heard = LABELS[int(np.argmax(row["probabilities"]))]
+        given = row["probabilities"]
+        heard = LABELS[int(np.argmax(given))] if given else "that nobody speaks"
         print(f"\n{number + 1} of {len(waiting)}: {path}\n  shared on {row['day']}")
         print(f"  {seconds:.1f} s of speech; at least {MIN_SPEECH_S:.0f} s are learnt from")
         print(f"  the listener says {row['label']}, the model said {heard}")

@@ -11,6 +11,7 @@ from train.places import ROOT
 
 PATTERNS = (  # named one by one, so that nobody's notes are made public
     *("app.py", "README.md", "docs/page.png", "LICENSE", "page/*.py", "page/theme.css"),
+    *("page/browser/*.js", "page/texts/*.json", "page/measured.json"),
     "server/*.py",
     *("requirements.txt", "pre-requirements.txt", "packages.txt"),
     *("ser/**/*.py", "ser/golden.flac", "ser/schema.json", "ser/sound/silero/*", "examples/*.flac"),
