@@ -218,7 +218,7 @@ def _checked(samples: np.ndarray) -> np.ndarray:
     samples = to_float(samples)
     if not are_finite(samples):
         raise NotFiniteError(
-            "These samples are not all numbers around [-1, 1]: the chunk was left out. Is its "
-            "format another?"
+            "These samples are not all numbers, or not around [-1, 1]: the chunk was left out. Is "
+            "its format another?"
         )
     return samples

@@ -6,6 +6,7 @@ from the terminal, and is dead when its time is up or the reader is done.
 
 import io
 import json
+import os
 import shutil
 import subprocess
 import threading
@@ -107,7 +108,8 @@ def open_directly(file: Path | io.BytesIO, max_s: float) -> Iterator[Stream]:
     with file.open("rb") if isinstance(file, Path) else nullcontext(file) as opened:
         first, *others = found = pieces(opened)
         if not others:
-            with _open_one(first, budget) as stream:
+            descriptor = opened.fileno() if isinstance(file, Path) else None
+            with _open_one(first, budget, descriptor) as stream:
                 yield stream
             return
         headers = [_header(piece, budget) for piece in found]
@@ -123,16 +125,28 @@ def open_directly(file: Path | io.BytesIO, max_s: float) -> Iterator[Stream]:
 
 
 @contextmanager
-def _open_one(piece: Slice, budget: "_Budget") -> Iterator[Stream]:
+def _open_one(piece: Slice, budget: "_Budget", descriptor: int | None = None) -> Iterator[Stream]:
+    """Open a piece; by the descriptor of its file, where it is all of that and needs no mending.
+
+    Then libsndfile reads by itself. Where it calls Python for bytes, a Ctrl-C in that moment is
+    lost, and what was read ends there.
+    """
     share = share_there(piece)
     piece.seek(0)
-    with length_told(piece) as told, _SoundFile(told) as sound:
+    with length_told(piece) as told, _opened(told, piece, descriptor) as sound:
         if (sound.format, sound.subtype) in WRONGLY_DECODED:
             raise soundfile.LibsndfileError(UNSUPPORTED)
         n_frames = sound.frames if sound.frames < UNKNOWN_FRAMES else None
         n_promised = n_frames and round(n_frames / share)
         blocks = _soundfile_blocks(sound, budget)
         yield Stream(sound.samplerate, sound.channels, n_frames, blocks, n_promised)
+
+
+def _opened(told: object, piece: Slice, descriptor: int | None) -> _SoundFile:
+    if told is not piece or descriptor is None:
+        return _SoundFile(told)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return _SoundFile(descriptor, closefd=False)
 
 
 def _header(piece: Slice, budget: "_Budget") -> Stream:
