@@ -5,6 +5,7 @@ from fastapi.testclient import TestClient
 
 from page.clip import EXAMPLES
 from page.frame import BROWSER, build
+from page.language import LAID_OUT
 from server.api import add_endpoints
 from server.health import Health
 from server.live import Live
@@ -19,7 +20,7 @@ def mounted(pipeline):
         patch.setenv("GRADIO_MCP_SERVER", "True")
         page, sounds = build(pipeline), examples(EXAMPLES)
         add_endpoints(page, pipeline, "http://127.0.0.1/examples/low-and-slow.flac")
-        yield mount(page, Health(pipeline), Live(pipeline), sounds, browser=BROWSER)
+        yield mount(page, Health(pipeline), Live(pipeline), sounds, browser=BROWSER, texts=LAID_OUT)
 
 
 @pytest.fixture(scope="module")

@@ -92,7 +92,7 @@ def test_the_limits_that_the_page_tells_are_those_that_hold():
     session = limits.LiveLimits()
     for told in (
         f"up to {limits.MAX_FILES} files",
-        f"{limits.MAX_WAITING} requests\nwait",
+        f"{limits.MAX_WAITING} requests wait",
         f"{session.ahead_s:g} s may be ahead",
         f"{session.idle_s:g} s without a frame",
         f"from {limits.RATES_HZ[0]} to {limits.RATES_HZ[-1]}",

@@ -20,6 +20,7 @@ from gradio_client.utils import Status
 
 from page.clip import EXAMPLES
 from page.frame import build
+from page.language import LAID_OUT
 from page.theme import CSS, JS, THEME
 from ser.sound.audio import SAMPLE_RATE
 from server import serve
@@ -119,12 +120,13 @@ def test_mounting_keeps_what_launch_would_serve(pipeline):
     _, launched, _ = page.launch(**looks, **switches, prevent_thread_lock=True, quiet=True)
     try:
         expected = config(launched.rstrip("/"))
+        expected["title"] = LAID_OUT[expected["title"]]["en"]  # the server says it in a language
         with urllib.request.urlopen(f"{launched}theme.css", timeout=30) as answer:
             theme = answer.read().decode()
     finally:
         page.close(verbose=False)
     with TestClient(
-        mount(build(pipeline), Health(pipeline), Live(pipeline), {}, **looks)
+        mount(build(pipeline), Health(pipeline), Live(pipeline), {}, texts=LAID_OUT, **looks)
     ) as client:
         found = client.get("/config").json()
         assert client.get("/theme.css").text == theme

@@ -20,6 +20,14 @@ from tests.sound.hostile import SECRET, encoded, voice, write_all
 
 MOST_S, MOST_MB = 2.0, 300
 TROUBLE = re.compile(r"Traceback|\[src/|File \"|/tmp/|\bError\b|errno", re.IGNORECASE)
+MEASURED = """
+import resource, subprocess, sys
+from pathlib import Path
+
+status = subprocess.run(sys.argv[2:]).returncode
+Path(sys.argv[1]).write_text(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss))
+sys.exit(status)
+"""  # a child of a small process: a process starts with the size of the one that started it
 OF_THE_API = [
     *("empty.wav", "text.wav", "page.wav", "script.wav", "playlist.m3u8", "archive.wav"),
     *("channels-65535.wav", "rate-0.wav", "longer-than-it-is.wav", "frames-of-garbage.mp3"),
@@ -87,20 +95,18 @@ def test_the_command_line_does_too(bad, tmp_path):
     command = [sys.executable, "-m", "ser", "--json", *(path.name for path in bad)]
     with (tmp_path / "out").open("w+") as out, (tmp_path / "err").open("w+") as err:
         began_s = time.monotonic()
-        going = subprocess.Popen(
-            command, cwd=bad[0].parent, env=environment, stdout=out, stderr=err
-        )
-        _, status, used = os.wait4(going.pid, 0)
+        measured = [sys.executable, "-c", MEASURED, str(tmp_path / "kb"), *command]
+        done = subprocess.run(measured, cwd=bad[0].parent, env=environment, stdout=out, stderr=err)
         assert time.monotonic() - began_s < 60
         out.seek(0), err.seek(0)
         answers, told = [json.loads(line) for line in out], err.read().splitlines()
-    assert os.waitstatus_to_exitcode(status) == 1
+    assert done.returncode == 1
     assert len(answers) + len(told) == len(bad)
     for line in told:
         assert line.endswith(".") and not TROUBLE.search(line), line
     assert {answer["file"] for answer in answers} <= {path.name for path in bad}
-    assert used.ru_maxrss / 1024 < 700
-    assert {path.name for path in tmp_path.iterdir()} == {"out", "err"}
+    assert int((tmp_path / "kb").read_text()) / 1024 < 700
+    assert {path.name for path in tmp_path.iterdir()} == {"out", "err", "kb"}
 
 
 def test_the_api_does_too(bad):
