@@ -224,8 +224,8 @@ def test_refusals_come_through(pipeline):
 
 
 @pytest.mark.numeric
-@pytest.mark.parametrize(
-    ("folder", "tolerance"), [(BESIDE["founding"], TOLERANCE), (EMBEDDED, OF_DEFAULT)]
+@pytest.mark.parametrize(  # of the default, what the form is worth in float32, and 8 bits
+    ("folder", "tolerance"), [(BESIDE["founding"], TOLERANCE), (EMBEDDED, TOLERANCE + OF_DEFAULT)]
 )
 def test_real_recordings_at_48_khz_and_in_the_corpus_get_one_answer(
     folder, tolerance, corpora_root
@@ -235,6 +235,7 @@ def test_real_recordings_at_48_khz_and_in_the_corpus_get_one_answer(
         small = corpora_root / "ravdess" / path.parent.name / f"{path.stem}.flac"
         one, two = (pipeline.predict(p).probabilities for p in (path, small))
         np.testing.assert_allclose(one, two, atol=tolerance)
+        assert one.argmax() == two.argmax()
 
 
 @FLOAT32_AND_8_BITS
