@@ -224,8 +224,10 @@ def test_refusals_come_through(pipeline):
 
 
 @pytest.mark.numeric
-@pytest.mark.parametrize(  # of the default, what the form is worth in float32, and 8 bits
-    ("folder", "tolerance"), [(BESIDE["founding"], TOLERANCE), (EMBEDDED, TOLERANCE + OF_DEFAULT)]
+@pytest.mark.parametrize(
+    ("folder", "tolerance"),
+    # In 8 bits each of the two answers may be off by what those are allowed, besides the form.
+    [(BESIDE["founding"], TOLERANCE), (EMBEDDED, TOLERANCE + 2 * OF_DEFAULT)],
 )
 def test_real_recordings_at_48_khz_and_in_the_corpus_get_one_answer(
     folder, tolerance, corpora_root
