@@ -81,10 +81,16 @@ def test_mp3_with_tags_between_and_without_a_count(tmp_path, tag, end):
             assert abs(spectrum.argmax() - 300) <= 2
 
 
-def test_what_follows_a_sound_and_is_no_file_is_not_heard(tmp_path):
-    for container in ("WAV", "AIFF", "FLAC", "AU", "OGG", "MP3"):
-        data = encoded(voice(200, 2), container)
-        np.testing.assert_array_equal(load_audio(data + b"RIFF or no RIFF" * 9), load_audio(data))
+def test_what_follows_a_wav_and_is_no_file_is_not_heard(ffmpeg):
+    """libsndfile gives such a one up."""
+    data = encoded(voice(200, 2), "WAV")
+    np.testing.assert_array_equal(load_audio(data + b"RIFF or no RIFF" * 9), load_audio(data))
+
+
+@pytest.mark.parametrize("container", ["AIFF", "FLAC", "AU", "OGG", "MP3"])
+def test_what_follows_a_sound_and_is_no_file_is_not_heard(container):
+    data = encoded(voice(200, 2), container)
+    np.testing.assert_array_equal(load_audio(data + b"RIFF or no RIFF" * 9), load_audio(data))
 
 
 def test_more_than_anybody_joins_is_refused(monkeypatch):
