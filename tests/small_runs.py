@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
+from transformers import WhisperConfig, WhisperModel
 
 from ser.checkpoints import checkpoint
 from ser.checkpoints.checkpoint import CheckpointConfig
@@ -52,6 +54,34 @@ class InThisProcess(ThreadPoolExecutor):
 
     def __init__(self, n_jobs: int, context: object, initializer: object):
         super().__init__(1)
+
+
+SMALL_WHISPER = "openai/whisper-small.test"
+
+
+def make_whisper(folder: Path, n_layers: int) -> WhisperModel:
+    """Save a small random Whisper, two heads of 8, as in the folder of `SER_PRETRAINED`."""
+    torch.manual_seed(0)
+    config = WhisperConfig(
+        d_model=16,
+        encoder_layers=n_layers,
+        encoder_attention_heads=2,
+        encoder_ffn_dim=64,
+        decoder_layers=1,
+        decoder_attention_heads=2,
+        decoder_ffn_dim=64,
+        num_mel_bins=80,
+        vocab_size=10,
+        pad_token_id=0,
+        bos_token_id=1,
+        eos_token_id=2,
+        decoder_start_token_id=1,
+    )
+    model = WhisperModel(config).eval()
+    path = folder / SMALL_WHISPER.split("/")[1] / "model.safetensors"
+    path.parent.mkdir()
+    save_file({f"model.{name}": t.clone() for name, t in model.state_dict().items()}, path)
+    return model
 
 
 def make_checkpoint(folder: Path, seed: int = 0, **training: object) -> Path:

@@ -19,6 +19,7 @@ DRIFT_HZ = np.linspace(-0.3, 0.3, 61)  # of a network, and of a recorder's clock
 BLOCK = 2 * SAMPLE_RATE  # over which hum is steady
 SPARSE = 4  # every fourth sample tells enough of lines under a tenth of the sample rate
 AROUND = 128  # of those: 32 ms
+BEAT = 320  # samples over which a line and its multiple of the mains stay in step: 20 ms
 
 
 def without_hum(waveform: np.ndarray) -> np.ndarray:
@@ -67,14 +68,19 @@ def hum_lines(power: np.ndarray, mains_hz: float) -> np.ndarray:
 
 
 def _exact_hz(waveform: np.ndarray, mains_hz: float, lines: np.ndarray) -> float:
-    """The frequency near `mains_hz` whose multiples hold most."""
+    """The frequency near `mains_hz` whose multiples hold most.
+
+    Each line is brought down to 0 Hz and averaged over `BEAT` samples, so that each frequency
+    tried costs little.
+    """
     part = waveform[: 8 * SAMPLE_RATE] * np.hanning(min(len(waveform), 8 * SAMPLE_RATE))
-    at = np.arange(len(part)) / SAMPLE_RATE
-    best = lines[:6]
-    found = [
-        sum(abs(np.exp(-2j * np.pi * n * hz * at) @ part) for n in best)
-        for hz in mains_hz + DRIFT_HZ
-    ]
+    part = part[: len(part) // BEAT * BEAT]
+    down = np.exp(-2j * np.pi * mains_hz * np.arange(len(part)) / SAMPLE_RATE)
+    at = np.arange(0, len(part), BEAT) / SAMPLE_RATE
+    found = np.zeros(len(DRIFT_HZ))
+    for number in lines[:6]:
+        beats = (part * down**number).reshape(-1, BEAT).sum(axis=1)
+        found += np.abs(np.exp(-2j * np.pi * number * np.outer(DRIFT_HZ, at)) @ beats)
     return mains_hz + DRIFT_HZ[int(np.argmax(found))]
 
 

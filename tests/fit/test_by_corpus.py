@@ -125,3 +125,17 @@ def test_a_loaded_checkpoint_knows_corpora_and_emotions(tmp_path):
     torch.testing.assert_close(loaded.corpora, learnt.means)
     torch.testing.assert_close(loaded.emotions, learnt.emotions)
     assert LOGIT_SCALE * learnt.head(1.0).bias[0] == loaded.head.classify.bias[0]
+
+
+def test_what_visitors_share_counts_more_the_more_there_is():
+    generator = torch.Generator().manual_seed(3)
+
+    def of(n):
+        statistics = torch.randn(n, 4, generator=generator)
+        return Clips(statistics, torch.arange(n) % 8, torch.ones(n), n)
+
+    few, many = (Learnt({"ravdess": of(16), "feedback": of(n)}, {}).shares for n in (16, 2000))
+    assert few[1] / few[0] == pytest.approx(16 / 1016)
+    assert many[1] / many[0] == pytest.approx(2000 / 3000)
+    named = Learnt({"ravdess": of(16), "feedback": of(16)}, {"feedback": 1.0}).shares
+    assert named[0] == named[1]

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
 from torch.nn import functional
-from transformers import AutoConfig, AutoModel, WhisperConfig, WhisperModel
+from transformers import AutoConfig, AutoModel
 
 from ser.__main__ import main as ser_main
 from ser.checkpoints.checkpoint import GOLDEN_CLIP
@@ -18,6 +17,7 @@ from ser.models.whisper import MAX_STEPS, CutEncoder
 from ser.sound.windows import hear
 from tests import bounds
 from tests.bounds import assert_within
+from tests.small_runs import SMALL_WHISPER, make_whisper
 from train.__main__ import main
 from train.whisper_weights import load_encoder
 
@@ -27,27 +27,7 @@ SIZE, HEADS, BANDS = 16, 2, 80
 @pytest.fixture
 def theirs(tmp_path, monkeypatch):
     """A small random Whisper in the form of the Hub; its encoder."""
-    torch.manual_seed(0)
-    config = WhisperConfig(
-        d_model=SIZE,
-        encoder_layers=3,
-        encoder_attention_heads=HEADS,
-        encoder_ffn_dim=4 * SIZE,
-        decoder_layers=1,
-        decoder_attention_heads=HEADS,
-        decoder_ffn_dim=4 * SIZE,
-        num_mel_bins=BANDS,
-        vocab_size=10,
-        pad_token_id=0,
-        bos_token_id=1,
-        eos_token_id=2,
-        decoder_start_token_id=1,
-    )
-    model = WhisperModel(config).eval()
-    folder = tmp_path / "whisper-small.test"
-    folder.mkdir()
-    state = {f"model.{name}": tensor.clone() for name, tensor in model.state_dict().items()}
-    save_file(state, folder / "model.safetensors")
+    model = make_whisper(tmp_path, 3)
     monkeypatch.setenv("SER_PRETRAINED", str(tmp_path))
     return model.get_encoder()
 
@@ -55,7 +35,7 @@ def theirs(tmp_path, monkeypatch):
 @pytest.fixture
 def ours(theirs):
     encoder = CutEncoder(BANDS, SIZE, HEADS, 2)
-    load_encoder(encoder, "openai/whisper-small.test")
+    load_encoder(encoder, SMALL_WHISPER)
     return encoder.eval()
 
 
@@ -84,10 +64,10 @@ def test_weights_that_cannot_be_had_are_a_sentence(theirs, tmp_path):
     with pytest.raises(ValueError, match=r"no whisper-none is in it"):
         load_encoder(encoder, "openai/whisper-none")
     with pytest.raises(ValueError, match="do not fit"):
-        load_encoder(CutEncoder(BANDS, 2 * SIZE, HEADS, 2), "openai/whisper-small.test")
+        load_encoder(CutEncoder(BANDS, 2 * SIZE, HEADS, 2), SMALL_WHISPER)
     (tmp_path / "whisper-small.test" / "model.safetensors").write_bytes(b"no weights")
     with pytest.raises(ValueError, match="does not hold the encoder"):
-        load_encoder(CutEncoder(BANDS, SIZE, HEADS, 3), "openai/whisper-small.test")
+        load_encoder(CutEncoder(BANDS, SIZE, HEADS, 3), SMALL_WHISPER)
 
 
 def test_attention_stands_where_the_evidence_is():

@@ -7,18 +7,19 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from safetensors.torch import load_file, save_file
-from transformers import WhisperConfig, WhisperModel
+from safetensors.torch import load_file
 
 from ser.checkpoints import checkpoint
+from ser.feedback.dataset import FOLDER, METADATA, OURS
 from ser.labels import LABELS
 from ser.pipeline import EmotionPipeline
 from ser.sound.audio import SAMPLE_RATE
-from tests.small_runs import work_in
+from tests.small_runs import SMALL_WHISPER, make_whisper, work_in
 from train import whisper_weights
 from train.__main__ import main
 from train.corpora import load_corpora
 from train.corpora.splits import LEAVE_ONE_CORPUS_OUT, LEFT_OUT_IN_TURN, make_splits
+from train.corpora.visitors import REVIEWS
 from train.judge import faults, kept_fold, verify
 from train.judge.evaluate import Predictions
 from train.judge.unheard import unheard
@@ -72,28 +73,7 @@ def home(tmp_path_factory):
                 path = root / f"{name(who, code)}.wav"
                 path.parent.mkdir(parents=True, exist_ok=True)
                 soundfile.write(path, 0.3 * tone + 0.01 * rng.standard_normal(len(t)), SAMPLE_RATE)
-    torch.manual_seed(0)
-    config = WhisperConfig(
-        d_model=16,
-        encoder_layers=1,
-        encoder_attention_heads=2,
-        encoder_ffn_dim=64,
-        decoder_layers=1,
-        decoder_attention_heads=2,
-        decoder_ffn_dim=64,
-        num_mel_bins=80,
-        vocab_size=10,
-        pad_token_id=0,
-        bos_token_id=1,
-        eos_token_id=2,
-        decoder_start_token_id=1,
-    )
-    state = WhisperModel(config).state_dict()
-    (root / "whisper-small.test").mkdir()
-    save_file(
-        {f"model.{name}": tensor.clone() for name, tensor in state.items()},
-        root / "whisper-small.test" / "model.safetensors",
-    )
+    make_whisper(root, 1)
     (root / "small.toml").write_text(RECIPE)
     with pytest.MonkeyPatch.context() as patch:
         work_in(root, root, patch)
@@ -200,7 +180,7 @@ def test_faults_are_told_on_tess_by_the_weights_that_left_it_out(home, monkeypat
 @pytest.fixture
 def evidence_of_emovo(home, tmp_path, monkeypatch):
     """A copy of the evidence, and the run that left EMOVO out."""
-    monkeypatch.setitem(whisper_weights.REVISIONS, "openai/whisper-small.test", None)
+    monkeypatch.setitem(whisper_weights.REVISIONS, SMALL_WHISPER, None)
     shutil.copytree(home / "results", tmp_path / "results")
     return tmp_path / "results", home / "runs/small" / LEAVE_ONE_CORPUS_OUT / "fold-5-seed-0"
 
@@ -257,6 +237,56 @@ def test_a_recipe_that_was_not_left_out_is_told_to_be(home, capsys):
     (home / "other.toml").write_text(RECIPE)
     assert main(["fit", "--recipe", str(home / "other.toml"), "--output", str(home / "o")]) != 0
     assert "leave-out --recipe other" in capsys.readouterr().err
+
+
+def share(home, visits):
+    """Accepted recordings, as a maintainer has them: the clips of RAVDESS, a visit a speaker."""
+    folder = home / "feedback"
+    (folder / FOLDER).mkdir(parents=True)
+    clips = [u for u in load_corpora(["ravdess"]) if u.speaker in visits]
+    for clip in clips:
+        sound, rate = soundfile.read(clip.path)
+        soundfile.write(folder / FOLDER / f"shared-{clip.stem}.flac", sound, rate)
+    of_ours = dict.fromkeys(OURS, "")
+    rows = [
+        of_ours | {"file_name": f"shared-{u.stem}.flac", "visit": u.speaker, "label": u.emotion}
+        for u in clips
+    ]
+    decided = [row | {"speech_s": 2.0} for row in rows]
+    for path, lines in ((METADATA, rows), (REVIEWS, decided)):
+        (folder / path).write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return len(clips)
+
+
+def test_visitors_are_judged_by_heads_that_learnt_others(home, capsys):
+    speakers = sorted({u.speaker for u in load_corpora(["ravdess"])})
+    n_clips = share(home, speakers[:3])
+    command = ["shared", "--recipe", str(home / "small.toml"), "--runs", str(home / "runs")]
+    try:
+        assert main(command) == 0
+        assert f"{n_clips} recordings of 3 visits" in capsys.readouterr().out
+        found = json.loads((home / "runs/small/shared-by-visit/metrics.json").read_text())
+        assert found["n_clips"] == n_clips and found["n_visits"] == 3
+        # They are clips of a corpus that is learnt, so they say the same with and without.
+        low, high = found["gain_ua"][1:]
+        assert low <= found["gain_ua"][0] <= high
+        fit = ["fit", "--recipe", str(home / "small.toml"), "--output", str(home / "with-shared")]
+        learnt = ["--corpora", "ravdess,ravdess-song,cremad,emodb,emovo,feedback"]
+        assert main([*fit, *learnt]) == 0
+        told = checkpoint.load(home / "with-shared").config.training
+        assert "feedback" in told["train_speakers"] and "feedback" in told["corpora"]
+    finally:
+        shutil.rmtree(home / "feedback")
+
+
+def test_one_visit_alone_cannot_be_judged(home, capsys):
+    share(home, ["ravdess-01"])
+    try:
+        command = ["shared", "--recipe", str(home / "small.toml"), "--runs", str(home / "runs")]
+        assert main(command) != 0
+        assert "Only 1 of the visits" in capsys.readouterr().err
+    finally:
+        shutil.rmtree(home / "feedback")
 
 
 def test_other_recipes_are_refused(home, capsys):

@@ -60,12 +60,18 @@ class Bank:
         self._heads: dict[tuple, dict[float, by_corpus.Head]] = {}
 
     def heads(
-        self, corpora: Sequence[str], home_fold: int | None = None
+        self,
+        corpora: Sequence[str],
+        home_fold: int | None = None,
+        without: Sequence[str] = (),
     ) -> dict[float, by_corpus.Head]:
-        """Heads of each strength that learnt these corpora, their speakers of a fold aside."""
-        key = (tuple(sorted(corpora)), home_fold)
+        """Heads of each strength that learnt these corpora.
+
+        Their speakers of a fold stay aside, and those `without` whom they are to be.
+        """
+        key = (tuple(sorted(corpora)), home_fold, tuple(sorted(without)))
         if key not in self._heads:
-            chosen = np.isin(self._corpora, corpora)
+            chosen = np.isin(self._corpora, corpora) & ~np.isin(self._speakers, list(without))
             if home_fold is not None:
                 chosen &= self._folds() != home_fold
             rows = np.flatnonzero(chosen)

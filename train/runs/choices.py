@@ -11,6 +11,7 @@ from scipy.optimize import minimize
 from ser.checkpoints.checkpoint import CheckpointConfig
 from ser.labels import LABELS
 from train.corpora.splits import LEAVE_ONE_CORPUS_OUT, LEFT_OUT_IN_TURN
+from train.corpora.visitors import FEEDBACK
 from train.fit import by_corpus
 from train.judge import metrics
 from train.recipes.recipe import Recipe
@@ -22,7 +23,7 @@ RAVDESS_NAME = f"fold-1-seed-0/{CHOICES_NAME}"
 CLIPS_BELIEVED_HALF = (1.0, 2.0, 5.0, 10.0, 20.0)  # k of n / (n + k)
 SET_SIZES = (2, 5, 20)
 ONE_SIDED = ("angry", "sad")
-N_DRAWS = 5
+N_DRAWS = 40
 MIXED_COST, ONE_SIDED_COST = 0.01, 0.03  # of UA, that a set may cost the clips after it
 LARGEST_REST = 500  # clips that are judged after those of a set
 SURE = 0.8  # how often an answer at the bound of "sure" is right
@@ -65,14 +66,16 @@ def choices_for(recipe: Recipe, protocol: str, runs: Path) -> LeftOutChoices:
     """What weights of a protocol are calibrated with: what was chosen without whom it judges.
 
     Protocols that judge RAVDESS take what was chosen with RAVDESS left out, those that judge nobody
-    what was chosen on all corpora. ValueError where `leave-out` has not chosen it.
+    what was chosen on all corpora. What visitors share changes none of it. ValueError where
+    `leave-out` has not chosen it.
     """
+    recipe_name = recipe.name.replace(f"+{FEEDBACK.name}", "")
     name = SHIPPED_NAME if protocol.startswith("ship-") else RAVDESS_NAME
-    path = runs / recipe.name / LEAVE_ONE_CORPUS_OUT / name
+    path = runs / recipe_name / LEAVE_ONE_CORPUS_OUT / name
     if not path.exists():
         raise ValueError(
-            f"{recipe.name} is calibrated on corpora left out: run `python -m train leave-out "
-            f"--recipe {recipe.name}` first."
+            f"{recipe_name} is calibrated on corpora left out: run `python -m train leave-out "
+            f"--recipe {recipe_name}` first."
         )
     return LeftOutChoices.load(path)
 

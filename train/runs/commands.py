@@ -46,6 +46,10 @@ def add(commands: "argparse._SubParsersAction") -> None:
     _add_left_out(adapted)
     adapted.set_defaults(run=_adaptation)
 
+    theirs = commands.add_parser("shared", help="what the accepted recordings of visitors gain")
+    _add_closed_form(theirs)
+    theirs.set_defaults(run=_shared)
+
 
 def _fit(options: argparse.Namespace) -> None:
     from train.runs import runs
@@ -124,11 +128,31 @@ def _adaptation(options: argparse.Namespace) -> None:
         print(f"{row['corpus']}, {row['n']} {row['set']}: {100 * row['gain']:+.1f} points")
 
 
+def _shared(options: argparse.Namespace) -> None:
+    from train.runs.shared import shared
+
+    recipe = load_recipe(options.recipe)
+    found = shared(recipe, options.seed, options.runs or places.RUNS)
+    print(f"{found['n_clips']} recordings of {found['n_visits']} visits, each judged unheard")
+    for name, said in (("before", "without them"), ("after", "others of them learnt")):
+        figures = found[name]
+        print(
+            f"{said}: UA {100 * figures['ua']:.1f} %, of all {100 * figures['wa']:.1f} % are right,"
+            f" ECE {figures['ece']:.3f}"
+        )
+    gain, low, high = (100 * value for value in found["gain_ua"])
+    print(f"gain: {gain:+.1f} points of UA (95 % interval over visits {low:+.1f} to {high:+.1f})")
+
+
 def _add_left_out(parser: argparse.ArgumentParser) -> None:
+    _add_closed_form(parser)
+    add_results(parser)
+
+
+def _add_closed_form(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recipe", required=True, help="one fitted by corpus in closed form")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--runs", type=Path, help="where run folders lie (runs)")
-    add_results(parser)
 
 
 def _add_recipe(parser: argparse.ArgumentParser) -> None:
