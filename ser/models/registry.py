@@ -15,6 +15,7 @@ from ser.models.pretrained import Pretrained
 from ser.models.random_conv import RandomConv
 from ser.models.transformer import Transformer
 from ser.models.whisper import WhisperStatistics
+from ser.models.whisper_tuned import WhisperTuned
 
 MODELS: dict[str, type[nn.Module]] = {
     "attention_lstm": AttentionLSTM,
@@ -26,6 +27,7 @@ MODELS: dict[str, type[nn.Module]] = {
     "pretrained": Pretrained,
     "random_conv": RandomConv,
     "whisper_statistics": WhisperStatistics,
+    "whisper_tuned": WhisperTuned,
 }
 
 

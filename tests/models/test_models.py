@@ -9,6 +9,7 @@ from ser.models.base import MIN_FRAMES, AttentionPooling, MaskedBatchNorm, at_fr
 from ser.models.random_conv import KERNEL_SIZE, LEVEL_MARGIN
 from ser.models.recurrent import BidirectionalLSTM, reversed_order
 from ser.models.transformer import sinusoids
+from ser.models.whisper_tuned import LowRank
 from tests import bounds
 from tests.bounds import ONE_NETWORK, assert_within
 
@@ -32,6 +33,14 @@ VARIANTS = {
     "functionals, by voicing": {"voiced": 1},
     "random_conv": {"n_kernels": 8, "dilations": [1, 8]},
     "whisper_statistics": {"size": 16, "n_heads": 2, "layers": [0, 2]},
+    "whisper_tuned": {"size": 16, "n_heads": 2, "n_layers": 2, "hidden_size": 8},
+    "whisper_tuned, all of it": {
+        "size": 16,
+        "n_heads": 2,
+        "n_layers": 1,
+        "hidden_size": 8,
+        "tuning": "all",
+    },
 }
 
 
@@ -44,6 +53,8 @@ def model(request):
         if isinstance(module, nn.BatchNorm1d) and module.affine:
             module.running_mean.normal_()
             module.running_var.uniform_(0.5, 2.0)
+        if isinstance(module, LowRank):
+            nn.init.normal_(module.up)
     return made.eval()
 
 
