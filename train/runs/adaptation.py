@@ -74,7 +74,7 @@ def voice_gain(
         calm, others = theirs[is_calm][:CALM_CLIPS], theirs[~is_calm]
         if not len(calm) or not len(others):
             continue
-        shift = bank.learnt(head, calm, calibration, k, is_calm=True)
+        shift = bank.heard(head, calm, calibration).shift(range(len(calm)), k, is_calm=True)
         before.append(bank.scored(head, others))
         after.append(bank.scored(head, others, shift))
     return _joined(after).ua - _joined(before).ua

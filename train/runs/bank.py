@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -33,6 +34,10 @@ class Scored:
         scaled = self.logits / (temperature * self.distance**slope)[:, None]
         powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
         return powers / powers.sum(axis=1, keepdims=True)
+
+    def only(self, chosen: np.ndarray) -> "Scored":
+        """Those of some clips."""
+        return Scored(self.labels[chosen], self.logits[chosen], self.distance[chosen])
 
     @property
     def ua(self) -> float:
@@ -123,22 +128,28 @@ class Bank:
         return Scored(self.labels(rows), logits.double().numpy(), np.ones(len(rows))).ua
 
     @torch.no_grad()
-    def learnt(
-        self,
-        head: by_corpus.Head,
-        rows: np.ndarray,
-        calibration: tuple[float, float],
-        k: float,
-        is_calm: bool = False,
-    ) -> torch.Tensor:
-        """The shift (n_statistics,) that clips give a head, as `EmotionPipeline.adapted` learns it.
-
-        `calibration` are temperature and slope.
-        """
+    def heard(
+        self, head: by_corpus.Head, rows: np.ndarray, calibration: tuple[float, float]
+    ) -> "HeardClips":
+        """What a head says of clips, to learn from; `calibration` are temperature and slope."""
         found = head.into(self.model).of_statistics(self._statistics[rows], 0.0)
         logits, _, residuals, distance = found
         said = Scored(self.labels(rows), logits.double().numpy(), distance.double().numpy())
+        return HeardClips(residuals.numpy(), said.probabilities(*calibration))
+
+
+class HeardClips(NamedTuple):
+    """`residuals` (n, n_statistics) and `answers` (n, 8), as `EmotionPipeline.adapted` takes them.
+
+    Of clips that a head has heard.
+    """
+
+    residuals: np.ndarray
+    answers: np.ndarray
+
+    def shift(self, chosen: Sequence[int], k: float, is_calm: bool = False) -> torch.Tensor:
+        """What the chosen clips teach, (n_statistics,)."""
         setting = Setting(is_calm)
-        for residual, answer in zip(residuals, said.probabilities(*calibration), strict=True):
-            setting.hear(residual.numpy(), answer)
+        for n in chosen:
+            setting.hear(self.residuals[n], self.answers[n])
         return torch.from_numpy(setting.learnt(k, "").shift)

@@ -217,13 +217,14 @@ def gain_of_sets(
     """Mean gain of UA, among the corpus's emotions, over drawn sets of clips to adapt to."""
     rng = np.random.default_rng((size, LEFT_OUT_IN_TURN.index(corpus)))
     rows, gains = bank.rows(corpus), []
-    labels = bank.labels(rows)
-    among = rows if emotion is None else rows[labels == LABELS.index(emotion)]
+    heard, plain = bank.heard(head, rows, calibration), bank.scored(head, rows)
+    among = np.arange(len(rows))
+    if emotion is not None:
+        among = among[plain.labels == LABELS.index(emotion)]
     for _ in range(n_draws):
         drawn = rng.choice(among, min(size, len(among)), replace=False)
-        rest = rng.permutation(np.setdiff1d(rows, drawn))[:LARGEST_REST]
-        if not len(rest):
-            continue
-        adapted = bank.ua(head, rest, bank.learnt(head, drawn, calibration, k))
-        gains.append(adapted - bank.ua(head, rest, 0.0))
+        rest = rng.permutation(np.setdiff1d(np.arange(len(rows)), drawn))[:LARGEST_REST]
+        if len(rest):
+            adapted = bank.ua(head, rows[rest], heard.shift(drawn, k))
+            gains.append(adapted - plain.only(rest).ua)
     return float(np.mean(gains)) if gains else 0.0
