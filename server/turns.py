@@ -5,6 +5,7 @@ whoever sends many requests makes everybody wait for all of them.
 """
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,12 +31,12 @@ def take_turns(page: gr.Blocks) -> None:
 
     async def checked(body: PredictBodyInternal, request: Request, username: str | None) -> tuple:
         """Queue a request; HTTPException 429 where its visitor has too many there."""
+        is_long = await asyncio.to_thread(_is_long, list(_sounds(page, body)))
         visitor = getattr(request.state, "visitor", None)
         lanes = queue.event_queue_per_concurrency_id.values()
         n_waiting = sum(_visitor(event) == visitor for lane in lanes for event in lane.queue)
         if visitor and n_waiting >= MAX_WAITING_OF_ONE:
             raise HTTPException(429, OF_ONE, {"Retry-After": "10"})
-        is_long = await asyncio.to_thread(_is_long, list(_sounds(page, body)))
         is_queued, event_id, state = await push(body, request, username)
         if is_queued and is_long and (event := queue.event_ids_to_events.get(event_id)):
             long.add(event)
@@ -80,19 +81,22 @@ def _sounds(page: gr.Blocks, body: PredictBodyInternal) -> Iterator[Path]:
             value = kept.state_data.get(part._id) if kept else None
         for one in value if isinstance(value, list) else [value]:
             name = one.get("path") if isinstance(one, dict) else one
-            if isinstance(name, str) and "\0" not in name:
-                path = Path(name).resolve()
-                if path.is_relative_to(folder) and path.is_file():
-                    yield path
+            if isinstance(name, str):
+                with contextlib.suppress(OSError, ValueError, RuntimeError):  # no name of a file
+                    path = Path(name).resolve()
+                    if path.is_relative_to(folder) and path.is_file():
+                        yield path
 
 
 def _is_long(paths: list[Path]) -> bool:
-    """Whether judging them holds a place for long, by what their headers say."""
-    seconds = 0.0
-    for path in paths:
-        n_bytes = path.stat().st_size
-        told = None if n_bytes > LONG_BYTES[1] else told_s(path)
-        if told is None and n_bytes > LONG_BYTES[0]:
-            return True
-        seconds += told or 0.0
-    return seconds > LONG_S
+    """Whether judging it holds a place for long, by what its header says.
+
+    Several sounds at a time have places of their own.
+    """
+    if len(paths) != 1:
+        return False
+    with contextlib.suppress(OSError):  # deleted meanwhile
+        n_bytes = paths[0].stat().st_size
+        told = None if n_bytes > LONG_BYTES[1] else told_s(paths[0])
+        return n_bytes > LONG_BYTES[0] if told is None else told > LONG_S
+    return False

@@ -3,13 +3,17 @@
 import json
 import time
 from threading import Thread
+from types import SimpleNamespace
 
+import gradio as gr
 import numpy as np
 import pytest
 import soundfile
+from gradio.data_classes import PredictBodyInternal
 
 from ser.sound.audio import SAMPLE_RATE
 from server.limits import MAX_WAITING_OF_ONE
+from server.turns import _sounds
 from tests.page.app_server import EXAMPLES, start_app
 from tests.server.raw import ask, sentence
 from tests.server.test_api import upload
@@ -61,6 +65,20 @@ def test_a_short_clip_passes_two_long_ones(app, long, second):
     _, told = call(app, upload(app.url, EXAMPLES / "low-and-slow.flac"), OTHER)
     answer(app, told, answered, "short").join(60)
     assert list(answered) == ["short"] and b"event: complete" in answered["short"][0]
+
+
+@pytest.mark.parametrize("name", ["a" * 5000, "\ud800", "a\0b", "", "/etc/passwd", 3, None, ["a"]])
+def test_what_is_no_file_of_a_visitor_is_no_sound(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    with gr.Blocks() as page:
+        sound = gr.Audio(type="filepath")
+        sound.upload(lambda path: None, sound)
+    page.app = SimpleNamespace(state_holder=SimpleNamespace(session_data={}))
+    body = PredictBodyInternal(data=[{"path": name}], fn_index=0, session_hash="s", request=None)
+    assert list(_sounds(page, body)) == []
+    (tmp_path / "a.wav").touch()
+    body.data = [{"path": str(tmp_path / "a.wav")}]
+    assert list(_sounds(page, body)) == [(tmp_path / "a.wav").resolve()]
 
 
 def test_one_visitor_does_not_fill_the_queue(app, long):
