@@ -4,7 +4,7 @@ Layout and wiring only: `ser.pipeline` judges, `ser.plots` draws, `page.answer` 
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -25,7 +25,7 @@ from ser import plots
 from ser.feedback.queue import Feedback
 from ser.labels import EMOTIONS, LABELS
 from ser.prediction import Prediction
-from ser.sound.audio import AudioError
+from ser.sound.errors import AudioError, CancelledError
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 MEGABYTES, SECONDS = 64, 600
@@ -44,6 +44,8 @@ def in_a_sentence() -> Iterator[None]:
         raise gr.Error(words.GONE, print_exception=False) from error
     except AudioError as error:
         raise gr.Error(str(error), print_exception=False) from error
+    except CancelledError as error:
+        raise gr.Error(words.CANCELLED, print_exception=False) from error
     except ValueError as error:  # emotions that are none, or one alone
         raise gr.Error(str(error), print_exception=False) from error
     except Exception as error:
@@ -59,7 +61,9 @@ class _Said:
     headline: str
 
 
-def clip(offered: Sequence[Model], shared: Feedback | None) -> gr.UploadButton:
+def clip(
+    offered: Sequence[Model], shared: Feedback | None, is_over: Callable[[], bool] | None = None
+) -> gr.UploadButton:
     """Lay the part out inside the current Blocks; gives the component that takes its sounds."""
     sound, judged, said_before = gr.State(), gr.State(), gr.State()
     part = gr.State()  # Part, where the sound is one of another
@@ -104,7 +108,7 @@ def clip(offered: Sequence[Model], shared: Feedback | None) -> gr.UploadButton:
             pipeline = offered[number].pipeline()
             if own is not None and number == 0:
                 pipeline = own.adapted(pipeline)
-            prediction = pipeline.predict(path)
+            prediction = pipeline.predict(path, is_over)
             if prediction.emotion is None or len(emotions) == len(LABELS):
                 return prediction
             return prediction.restricted(emotions)

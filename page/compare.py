@@ -1,7 +1,7 @@
 """Two models on the same clip: paired bars, both attentions, and whether they agree."""
 
 import html
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import gradio as gr
@@ -19,7 +19,9 @@ from ser.sound.audio import AudioError
 HUB = "user/repo or user/repo@revision of the Hugging Face Hub may be typed, too."
 
 
-def compare(offered: Sequence[Model], takes_hub: bool) -> None:
+def compare(
+    offered: Sequence[Model], takes_hub: bool, is_over: Callable[[], bool] | None = None
+) -> None:
     """Lay the part out inside the current Blocks; `takes_hub`: models of the Hub are loaded."""
     gr.HTML(in_each(lambda say: f"<h2>{say('Two models, one voice')}</h2>"), js_on_load=None)
     names = [(in_each(one.called), one.name) for one in offered]
@@ -48,7 +50,7 @@ def compare(offered: Sequence[Model], takes_hub: bool) -> None:
                 if path and Path(path).stat().st_size > MEGABYTES << 20:
                     raise AudioError(f"It has more than {MEGABYTES} MB.")
                 pair = [named(name, offered, takes_hub) for name in (first, second)]
-                answers = [one.pipeline().predict(path) for one in pair]
+                answers = [one.pipeline().predict(path, is_over) for one in pair]
                 return {
                     sound: path,
                     said: reported(beside(pair, answers, say), "compare"),

@@ -18,10 +18,10 @@ from page.listening import Listening, Speed
 from page.models import Model
 from page.overview import Heard
 from page.source import source
+from page.words import CANCELLED
 from ser.feedback.queue import Feedback
 
 MEGABYTES, SECONDS = 400, 3 * 3600
-CANCELLED = "This was cancelled: choose it again to have it judged."
 ADVICE = "Compressed files are sent faster: an hour of MP3 or M4A has 30 to 60 MB."
 KEPT_S = 3600  # is what was heard of a recording, whose sound is deleted long before
 LEAST_UTTERANCES = 5  # to adapt to; less gains next to nothing (docs/results.md)

@@ -20,6 +20,7 @@ from server.parts import read_parts_so
 from server.routes import Doors
 from server.sessions import remember_little
 from server.tools import finish_tools
+from server.turns import take_turns
 from server.uploads import EXAMPLES_PATH, stored
 from server.visitors import Visitors
 
@@ -130,5 +131,6 @@ def mount(
     page.app = page.server_app = app.routes[-1].app
     answer_in_sentences(page.app)
     remember_little(page)
+    take_turns(page)
     finish_tools(page, here)
     return app

@@ -327,6 +327,28 @@ def test_ima_in_aiff_is_decoded_as_apple_lays_it_out(tmp_path, speech, ffmpeg, n
         assert np.corrcoef(heard, speech)[0, 1] > 0.99  # four bits a sample
 
 
+def ima_wav(speech: np.ndarray, *before: bytes) -> bytes:
+    file = io.BytesIO()
+    soundfile.write(file, speech, SAMPLE_RATE, format="WAV", subtype="IMA_ADPCM")
+    data = file.getvalue()
+    return data[:12] + b"".join(before) + data[12:]
+
+
+@pytest.mark.parametrize("n_before", [0, 3])
+def test_ima_in_wav_is_kept_from_libsndfile(speech, ffmpeg, n_before, monkeypatch):
+    """Its reader multiplies lengths of the header in 32 bits, and writes where they lead."""
+    data = ima_wav(speech, *[b"JUNK\x04\0\0\0\0\0\0\0"] * n_before)
+    monkeypatch.setattr(decoders, "_SoundFile", None)
+    heard = load_audio(data)[: len(speech)]
+    assert np.corrcoef(heard, speech)[0, 1] > 0.99
+
+
+def test_without_ffmpeg_ima_is_a_sentence(monkeypatch, speech):
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with pytest.raises(errors.UnreadableAudioError, match="without ffmpeg"):
+        load_audio(ima_wav(speech))
+
+
 def test_without_ffmpeg_it_is_a_sentence(monkeypatch, speech):
     file = io.BytesIO()
     soundfile.write(file, speech, SAMPLE_RATE, format="AIFF", subtype="IMA_ADPCM")
