@@ -7,7 +7,7 @@ PIP_AUDIT := 2.10.1
 ATHERIS := 3.0.0
 LOCK_OPTIONS := --torch-backend cpu
 
-.PHONY: demo test lock audit soak fuzz test-without-ffmpeg test-numeric test-browsers test-corpora verify-results bench pictures clean
+.PHONY: demo test lock audit soak fuzz test-without-ffmpeg test-numeric test-browsers test-minutes test-corpora verify-results bench pictures clean
 
 demo: $(VENV)/.demo  ## start the app with the embedded model
 	PYTHONUNBUFFERED=1 $(BIN)/python app.py
@@ -25,6 +25,9 @@ test-numeric: $(VENV)/.test  ## what is computed, under several instruction sets
 
 test-browsers: $(VENV)/.test  ## every part of the page, on three widths, with axe-core
 	$(BIN)/python -m pytest -m matrix
+
+test-minutes: $(VENV)/.test  ## ten minutes of Live, and the memory of page and server
+	$(BIN)/python -m pytest -m minutes -s
 
 test-corpora: $(VENV)/.test  ## read every clip under SER_DATA (some minutes)
 	$(BIN)/python -m pytest -m slow

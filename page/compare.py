@@ -8,11 +8,11 @@ import gradio as gr
 
 from page import drawn
 from page.answer import bars, headline, no_answer, ranked, reported
-from page.clip import MEGABYTES, SECONDS, in_a_sentence
+from page.clip import ADVICE, MEGABYTES, SECONDS, in_a_sentence
 from page.figures import right_at_home, right_elsewhere
 from page.language import ENGLISH, Say, in_each, speaking_to, told
 from page.models import Model, named
-from page.source import source
+from page.source import PRIVATE, source, tell_failures
 from ser.prediction import Prediction
 from ser.sound.audio import AudioError
 
@@ -37,7 +37,7 @@ def compare(
             )
             for label, value in (("First model", names[0][1]), ("Second model", names[-1][1]))
         ]
-    sent, cancel = source("compare", limits, MEGABYTES, SECONDS)
+    sent, cancel = source("compare", limits, MEGABYTES, SECONDS, advice=ADVICE)
     sound = gr.State()
     with gr.Column(elem_classes="answer-of-compare"):
         said = gr.HTML(elem_id="compare-said", js_on_load=None)
@@ -67,22 +67,17 @@ def compare(
 
     options = {
         "outputs": [sound, said, picture],
-        "show_progress": "hidden",
         "trigger_mode": "always_last",
         "concurrency_id": "predict",
-        "api_visibility": "private",
+        **PRIVATE,
     }
     wait = "(...all) => { window.voice.again('compare', all[0]); return all; }"
     events = [sent.upload(show, [sent, *choices], **options)]
     for choice in choices:
-        again = choice.input(lambda path: path, sound, sound, js=wait, queue=False, **_PRIVATE)
+        again = choice.input(lambda path: path, sound, sound, js=wait, queue=False, **PRIVATE)
         events.append(again.then(show_if_any, [sound, *choices], **options))
-    for event in events:
-        event.failure(None, js="() => window.voice.failed('compare')")
+    tell_failures("compare", events)
     cancel.click(None, cancels=events)
-
-
-_PRIVATE = {"api_visibility": "private", "show_progress": "hidden"}
 
 
 def limits(say: Say) -> str:

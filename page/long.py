@@ -17,7 +17,7 @@ from page.language import Say, in_each, speaking_to, told
 from page.listening import Listening, Speed
 from page.models import Model
 from page.overview import Heard
-from page.source import source
+from page.source import PRIVATE, source, tell_failures
 from page.words import CANCELLED
 from ser.feedback.queue import Feedback
 
@@ -147,22 +147,19 @@ def long(model: Model, shared: Feedback | None) -> None:
     outputs = [heard, going, said, picture, table, more, adapting, adapt, undo, downloads, files]
     options = {
         "outputs": [*outputs, *form.components],
-        "show_progress": "hidden",
         "trigger_mode": "multiple",  # one that was cancelled may not have ended yet
         "concurrency_id": "long",
         "concurrency_limit": 1,
-        "api_visibility": "private",
+        **PRIVATE,
     }
     wait = "known => { window.voice.again('long', true); return known; }"
     events = [
         sent.upload(judge, sent, **options),
         adapt.click(judge_adapted, heard, js=wait, **options),
     ]
-    for event in events:
-        event.failure(None, js="() => window.voice.failed('long')")
-    private = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-    undo.click(as_before, heard, outputs, **private)
-    cancel.click(stop_it, None, going, **private)  # `cancels` may hit the next one, too
+    tell_failures("long", events)
+    undo.click(as_before, heard, outputs, queue=False, **PRIVATE)
+    cancel.click(stop_it, None, going, queue=False, **PRIVATE)  # `cancels` may hit the next
 
 
 def what_it_is(say: Say) -> str:

@@ -123,7 +123,7 @@ def mount(
         ssr_mode=False,  # else it depends on whether node is there
         show_error=False,  # only sentences of ours reach a visitor, never an exception's text
         pwa="SPACE_ID" in os.environ,
-        footer_links=["api", "gradio", "settings"],
+        footer_links=["api", "gradio"],  # its settings are a developer's, and in English
         **looks,
     )
     # Only `launch` sets these. Until it has launched, Gradio opens any file that a stranger names.

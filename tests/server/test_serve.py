@@ -110,7 +110,7 @@ def test_mounting_keeps_what_launch_would_serve(pipeline):
         "run_history": False,
         "ssr_mode": False,
         "show_error": False,
-        "footer_links": ["api", "gradio", "settings"],
+        "footer_links": ["api", "gradio"],
     }
     page = build(pipeline)
     _, launched, _ = page.launch(**looks, **switches, prevent_thread_lock=True, quiet=True)
