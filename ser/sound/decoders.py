@@ -85,11 +85,10 @@ def sniff(head: bytes) -> tuple[bool, str]:
 
 
 class _SoundFile(soundfile.SoundFile):
-    """A SoundFile that is read from start to end.
+    """A SoundFile that is read from start to end: soundfile seeks to where it stands otherwise.
 
-    soundfile seeks after every block to where it stands. Of an MP3 of variable rate the frames
-    behind such a place are decoded without those before it that they need, up to 0.4 off. At the
-    end of a FLAC whose length it does not know libsndfile cannot seek: the last block was lost.
+    An MP3 of variable rate is then decoded without the frames before, up to 0.4 off, and a FLAC of
+    unknown length has lost its last block.
     """
 
     def seekable(self) -> bool:
