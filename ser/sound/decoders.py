@@ -84,14 +84,14 @@ def sniff(head: bytes) -> tuple[bool, str]:
 
 
 class _SoundFile(soundfile.SoundFile):
-    """A SoundFile that is read from start to end where it does not tell its length.
+    """A SoundFile that is read from start to end: soundfile seeks to where it stands otherwise.
 
-    soundfile seeks after every block to where it stands. libsndfile cannot do that at the end of a
-    FLAC whose length it does not know: the last block was lost in an error.
+    An MP3 of variable rate is then decoded without the frames before, up to 0.4 off, and a FLAC of
+    unknown length has lost its last block.
     """
 
     def seekable(self) -> bool:
-        return self.frames < UNKNOWN_FRAMES and super().seekable()
+        return False
 
 
 @contextmanager
