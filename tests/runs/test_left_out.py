@@ -20,9 +20,10 @@ from train.__main__ import main
 from train.corpora import load_corpora
 from train.corpora.splits import LEAVE_ONE_CORPUS_OUT, LEFT_OUT_IN_TURN, make_splits
 from train.corpora.visitors import REVIEWS
-from train.judge import faults, kept_fold, verify
+from train.judge import evidence, faults, kept_fold, verify
 from train.judge.evaluate import Predictions
 from train.judge.unheard import unheard
+from train.report.left_out import left_out_lines
 from train.runs.bank import Scored
 from train.runs.choices import bounds, calibrate, careful
 
@@ -287,6 +288,36 @@ def test_one_visit_alone_cannot_be_judged(home, capsys):
         assert "Only 1 of the visits" in capsys.readouterr().err
     finally:
         shutil.rmtree(home / "feedback")
+
+
+LINEAR = """
+description = "Statistics of MFCC."
+corpora = ["ravdess", "ravdess-song", "cremad", "tess", "emodb", "emovo"]
+[model]
+name = "functionals"
+[train]
+ridge = 1.0
+refit = true
+"""
+
+
+def test_models_that_cannot_be_adapted_are_judged_on_the_same_corpora(home, monkeypatch):
+    monkeypatch.setattr("train.corpora.splits.VALIDATING", 2)  # of these small corpora
+    (home / "linear.toml").write_text(LINEAR)
+    command = ["crossval", "--recipe", str(home / "linear.toml"), "--runs", str(home / "runs")]
+    command += ["--results", str(home / "linear"), "--protocol", LEAVE_ONE_CORPUS_OUT]
+    assert main(command) == 0
+    rows = evidence.read_rows(home / "linear/linear" / LEAVE_ONE_CORPUS_OUT)
+    assert [row["tested_on"] for row in rows] == list(LEFT_OUT_IN_TURN)
+    for row, fold in zip(rows, range(1, 6), strict=True):
+        run = home / "runs/linear" / LEAVE_ONE_CORPUS_OUT / f"fold-{fold}-seed-0"
+        training = checkpoint.load(run).config.training
+        heard = training["train_speakers"] + training["validation_speakers"]
+        assert not any(name.startswith(f"{row['tested_on']}-") for name in heard)
+        assert row["n_clips"] == len(load_corpora([row["tested_on"]]))
+        assert "own" not in row
+    shown = "\n".join(left_out_lines({"linear": rows}))
+    assert "mean" in shown and "–" in shown
 
 
 def test_other_recipes_are_refused(home, capsys):

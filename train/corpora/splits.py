@@ -166,6 +166,8 @@ SPEAKER_DEPENDENT = {"random-70-15-15"}
 
 LEAVE_ONE_CORPUS_OUT = "leave-one-corpus-out"
 LEFT_OUT_IN_TURN = ("ravdess", "cremad", "tess", "emodb", "emovo")
+VALIDATING = 5
+UNREHEARSED = {*SPEAKER_DEPENDENT, LEAVE_ONE_CORPUS_OUT}  # that choose once, and refit nothing
 
 MEASURED = "ravdess"  # the corpus that the protocols are about
 
@@ -200,6 +202,23 @@ def choose_fold(splits: Sequence[Split], fold: int) -> Split:
         if split.fold == fold:
             return split
     raise ValueError(f"{splits[0].protocol} has folds 1 to {len(splits)}, not {fold}.")
+
+
+def with_some_validating(split: Split) -> Split:
+    """The split in which one in `VALIDATING` speakers of each corpus that is learnt validates."""
+    corpora = {}
+    for u in split.train:
+        corpora.setdefault(u.corpus, set()).add(u.speaker)
+    chosen = {
+        name
+        for speakers in corpora.values()
+        for name in sorted(speakers)[VALIDATING - 1 :: VALIDATING]
+    }
+    train, validation = (
+        tuple(u for u in split.train if (u.speaker in chosen) == validates)
+        for validates in (False, True)
+    )
+    return _checked(replace(split, train=train, validation=validation), speakers_apart=True)
 
 
 def with_validation(split: Split, utterances: Sequence[Utterance]) -> Split:

@@ -175,11 +175,12 @@ def _print_verified(verified: "Verified") -> None:
 def print_rows(rows: list[dict]) -> None:
     """Print the main figures of metrics rows, a line each."""
     for row in rows:
-        low, high = row["ci95"]
+        interval = ", ".join(f"{100 * bound:.1f}" for bound in row["ci95"] or ())
+        about = row.get("tested_on", row["part"])
         print(
-            f"{row['recipe']} on {row['protocol']} ({row['part']}, {row['scope']}, "
+            f"{row['recipe']} on {row['protocol']} ({about}, {row['scope']}, "
             f"{row['n_clips']} clips, seeds {row['seeds']}): UA {100 * row['ua']:.1f} "
-            f"[{100 * low:.1f}, {100 * high:.1f}], WA {100 * row['wa']:.1f}, "
+            f"[{interval}], WA {100 * row['wa']:.1f}, "
             f"macro-F1 {100 * row['macro_f1']:.1f}, ECE {row['ece']:.3f}, NLL {row['nll']:.3f}"
         )
 

@@ -19,14 +19,23 @@ def row(
     views: Mapping[str, Predictions],
     training: Mapping,
     data: str,
-    choices: Mapping,
+    choices: Mapping | None = None,
 ) -> dict:
     """The row of metrics.json about a corpus: figures of eight answers and among its own.
 
-    `own` in it are the figures after adaptation to all its clips. There is no interval over fewer
-    than `FEWEST_SPEAKERS`.
+    `own` in it are the figures after adaptation to all its clips, of models that can be adapted:
+    only of these the choices on corpora left out are known. There is no interval over fewer than
+    `FEWEST_SPEAKERS`.
     """
-    plain, bounds = views["plain"], choices["certainty"]
+    plain, more = views["plain"], {}
+    if choices:
+        bounds = choices["certainty"]
+        more = {
+            "chosen": {k: v for k, v in choices.items() if k != "figures"},
+            "chosen_by": choices["figures"],
+            "certainty": certainty_rows(plain, bounds),
+            "own": figures(views["own"]) | {"certainty": certainty_rows(views["own"], bounds)},
+        }
     made = evaluate.metrics_row(
         plain,
         LEAVE_ONE_CORPUS_OUT,
@@ -37,13 +46,9 @@ def row(
         data,
         tested_on=corpus,
         classes=[LABELS[k] for k in np.unique(plain.labels)],
-        chosen={k: v for k, v in choices.items() if k != "figures"},
-        chosen_by=choices["figures"],
         **_among_its_own(plain),
-        certainty=certainty_rows(plain, bounds),
         answered=answered(plain),
-        own=figures(views["own"])
-        | {"certainty": certainty_rows(views["own"], choices["certainty"])},
+        **more,
     )
     if made["n_speakers"] < FEWEST_SPEAKERS:
         made["ci95"] = made["ua_restricted_ci95"] = None

@@ -1,7 +1,7 @@
 """leave-one-corpus-out: tables of people who are not RAVDESS, each corpus judged unheard."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +37,7 @@ def left_out_part(results: Path, first: Sequence[str]) -> list[str]:
     by_recipe = left_out_rows(results, first)
     if not by_recipe:
         return []
-    learnt = next(iter(by_recipe.values()))
+    learnt = next(rows for rows in by_recipe.values() if "certainty" in rows[0])
     return [
         *INTRODUCTION,
         "",
@@ -78,9 +78,16 @@ def left_out_rows(results: Path, first: Sequence[str] = ()) -> dict[str, list[di
     return found
 
 
-def mean(rows: Sequence[dict], name: str, view: str = "plain") -> float:
-    """The mean of a figure over the corpora left out."""
-    return float(np.mean([(row if view == "plain" else row["own"])[name] for row in rows]))
+def mean(rows: Sequence[dict], name: str, view: str = "plain") -> float | None:
+    """The mean of a figure over the corpora left out; None for a view that a model has not."""
+    if view != "plain" and not all(view in row for row in rows):
+        return None
+    return float(np.mean([(row if view == "plain" else row[view])[name] for row in rows]))
+
+
+def said(value: float | None, as_text: Callable[[float], str]) -> str:
+    """A figure, or the dash of one that there is not."""
+    return "–" if value is None else as_text(value)
 
 
 def _cells(name: str, row: dict) -> list[object]:
@@ -90,10 +97,9 @@ def _cells(name: str, row: dict) -> list[object]:
         CORPORA[row["tested_on"]].title,
         f"{row['n_clips']:,}, {len(row['classes'])} ({tables.percent(1 / len(row['classes']))})",
         tables.percent(row["ua_restricted"]) + (f" ({tables.interval(*known)})" if known else ""),
-        tables.percent(row["own"]["ua_restricted"]),
+        said(mean([row], "ua_restricted", "own"), tables.percent),
         tables.percent(row["ua"]),
-        f"{row['ece']:.3f}, {row['own']['ece']:.3f}",
-        f"{row['nll']:.2f}, {row['own']['nll']:.2f}",
+        *_both([row]),
     ]
 
 
@@ -103,10 +109,17 @@ def _mean_cells(name: str, rows: Sequence[dict]) -> list[object]:
         "**mean**",
         "",
         f"**{tables.percent(mean(rows, 'ua_restricted'))}**",
-        f"**{tables.percent(mean(rows, 'ua_restricted', 'own'))}**",
+        said(mean(rows, "ua_restricted", "own"), lambda ua: f"**{tables.percent(ua)}**"),
         tables.percent(mean(rows, "ua")),
-        f"{mean(rows, 'ece'):.3f}, {mean(rows, 'ece', 'own'):.3f}",
-        f"{mean(rows, 'nll'):.2f}, {mean(rows, 'nll', 'own'):.2f}",
+        *_both(rows),
+    ]
+
+
+def _both(rows: Sequence[dict]) -> list[str]:
+    """ECE and NLL, each plain and with own statistics."""
+    return [
+        ", ".join(said(mean(rows, name, view), form.format) for view in ("plain", "own"))
+        for name, form in (("ece", "{:.3f}"), ("nll", "{:.2f}"))
     ]
 
 

@@ -6,10 +6,11 @@ from pathlib import Path
 from train.corpora import CORPORA
 from train.corpora.splits import LEAVE_ONE_CORPUS_OUT, PRIMARY
 from train.judge import evidence
+from train.judge.left_out import VIEWS
 from train.places import evidence_folder
 from train.report import tables
 from train.report.ladder import load_ladder
-from train.report.left_out import left_out_rows, mean
+from train.report.left_out import left_out_rows, mean, said
 from train.report.other_corpora import cross_corpus_rows
 
 HEADER = ("recipe", "protocol", "clips of", "clips", "voices", "UA, % (95 % interval)")
@@ -47,8 +48,8 @@ def _left_out_lines(results: Path, first: Sequence[str]) -> list[str]:
             f"`{name}`",
             f"`{LEAVE_ONE_CORPUS_OUT}`, mean of {len(rows)}",
             f"{sum(row['n_clips'] for row in rows):,}",
-            *(tables.percent(mean(rows, "ua_restricted", view)) for view in ("plain", "own")),
-            *(f"{mean(rows, 'ece', view):.3f}" for view in ("plain", "own")),
+            *(said(mean(rows, "ua_restricted", view), tables.percent) for view in VIEWS),
+            *(said(mean(rows, "ece", view), "{:.3f}".format) for view in VIEWS),
         ]
         for name, rows in by_recipe.items()
     ]

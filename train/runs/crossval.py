@@ -13,10 +13,10 @@ from ser.process import one_thread
 from train.clips.store import FeatureStore
 from train.cores import N_WORKERS
 from train.corpora import Utterance, data_sha256, load_corpora
-from train.corpora.splits import SPEAKER_DEPENDENT, make_splits
+from train.corpora.splits import LEAVE_ONE_CORPUS_OUT, LEFT_OUT_IN_TURN, UNREHEARSED, make_splits
 from train.fit import cost
-from train.judge import evidence
-from train.judge.evaluate import Predictions, metrics_row
+from train.judge import evidence, left_out
+from train.judge.evaluate import Predictions, metrics_row, write_rows
 from train.judge.finished import PREDICTIONS_NAME
 from train.places import evidence_folder
 from train.recipes.recipe import Recipe
@@ -45,7 +45,7 @@ def crossval(
     `screening`, only the first seed's rehearsals are done, and no test clip is heard: a way to
     choose between recipes.
     """
-    if protocol in SPEAKER_DEPENDENT:
+    if protocol in UNREHEARSED:
         recipe = without_refit(recipe)
     if screening:
         seeds = seeds[:1]
@@ -92,6 +92,8 @@ def crossval(
             name = evidence.screening(protocol)
             return _collect(recipe, name, rehearsals, utterances, results, len(splits))
         finish(fit_run, jobs, folders)
+    if protocol == LEAVE_ONE_CORPUS_OUT:
+        return _collect_left_out(recipe, folders, utterances, results)
     minutes = _all_minutes(recipe, protocol, jobs, runs)
     n_folds = len(splits)
     return _collect(recipe, protocol, folders, utterances, results, n_folds, all_minutes=minutes)
@@ -174,4 +176,22 @@ def _collect(
         )
         rows.append(row)
     evidence.write(evidence_folder(recipe.name, results) / name, rows, judged)
+    return rows
+
+
+def _collect_left_out(
+    recipe: Recipe, folders: Sequence[Path], utterances: Sequence[Utterance], results: Path
+) -> list[dict]:
+    """A row for each corpus left out, written into `results`: see `train.judge.left_out`."""
+    who = {u.stem: u for u in utterances}
+    rows, judged = [], []
+    for folder in folders:
+        training = checkpoint.load(folder).config.training
+        judged.append(Predictions.load(folder / f"test-{PREDICTIONS_NAME}", who))
+        corpus = LEFT_OUT_IN_TURN[training["fold"] - 1]
+        clips = [u for u in utterances if u.corpus == corpus]
+        rows.append(left_out.row(corpus, {"plain": judged[-1]}, training, data_sha256(clips)))
+    path = evidence_folder(recipe.name, results) / LEAVE_ONE_CORPUS_OUT
+    write_rows(path / checkpoint.METRICS_NAME, rows)
+    Predictions.join(judged).save(path / "plain.npz")
     return rows

@@ -25,11 +25,13 @@ from train import places
 from train.clips.store import FeatureStore
 from train.corpora import Utterance, content_hash, data_sha256, load_corpora
 from train.corpora.splits import (
+    LEAVE_ONE_CORPUS_OUT,
     REHEARSED_ON,
-    SPEAKER_DEPENDENT,
+    UNREHEARSED,
     Split,
     choose_fold,
     make_splits,
+    with_some_validating,
     with_validation,
 )
 from train.fit import cost, loop
@@ -58,7 +60,7 @@ def fit_run(
     `pretrain` starts from a fit in `runs` (`places.RUNS`), where that was not done. Raises
     ValueError where a folder holds anything else than the beginning of this very run.
     """
-    recipe = without_refit(recipe) if protocol in SPEAKER_DEPENDENT else recipe
+    recipe = without_refit(recipe) if protocol in UNREHEARSED else recipe
     rehearsals = []
     if recipe.train.refit:
         rehearsed, folds = REHEARSED_ON.get(protocol, (protocol, [fold]))
@@ -72,6 +74,8 @@ def fit_run(
     split = choose_fold(make_splits(protocol, utterances, seed), fold)
     if rehearsals:
         split = with_validation(split, utterances)
+    if protocol == LEAVE_ONE_CORPUS_OUT:
+        split = with_some_validating(split)
     return _fit_split(recipe, split, seed, run, utterances, announce, runs, rehearsals)
 
 
