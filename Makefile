@@ -15,7 +15,7 @@ demo: $(VENV)/.demo  ## start the app with the embedded model
 test: $(VENV)/.test  ## linter and tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-without-ffmpeg: $(VENV)/.test  ## the tests again, as where ffmpeg is not installed
 	$(BIN)/python -m tests.without_ffmpeg

@@ -25,7 +25,6 @@ from train import places
 from train.clips.store import FeatureStore
 from train.corpora import Utterance, content_hash, data_sha256, load_corpora
 from train.corpora.splits import (
-    LEAVE_ONE_CORPUS_OUT,
     REHEARSED_ON,
     UNREHEARSED,
     Split,
@@ -74,7 +73,7 @@ def fit_run(
     split = choose_fold(make_splits(protocol, utterances, seed), fold)
     if rehearsals:
         split = with_validation(split, utterances)
-    if protocol == LEAVE_ONE_CORPUS_OUT:
+    elif not split.validation:
         split = with_some_validating(split)
     return _fit_split(recipe, split, seed, run, utterances, announce, runs, rehearsals)
 
