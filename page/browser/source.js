@@ -159,12 +159,14 @@ class VoiceSource extends HTMLElement {
     }
     const empty = taken.find((file) => !file.size);
     if (empty && taken.length === 1) return this.problem(t("{name} is empty.", empty));
+    this.say(t("Sending …"));
     const sound = URL.createObjectURL(taken[0]);
     const length_s = taken.length === 1 ? await length(sound) : NaN;
     const is_long = await is_longer(taken[0], length_s, this.most_s);
     if (is_long || turn !== this.turn) URL.revokeObjectURL(sound);
     if (turn !== this.turn) return; // another was chosen meanwhile
     if (is_long) {
+      this.say("");
       const values = { name: taken[0].name, lasts: clock(length_s), most: clock(this.most_s) };
       return this.problem(`${t("{name} lasts {lasts}; at most {most} are taken.", values)} `
         + (this.dataset.advice ?? ""));
