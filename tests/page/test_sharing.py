@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import gradio as gr
 import numpy as np
@@ -388,5 +389,7 @@ def test_a_visitor_is_counted_by_an_address_that_nobody_can_invent(n_proxies, fo
 
     headers = [(b"x-forwarded-for", forwarded.encode())] if forwarded else []
     scope = {"type": "http", "method": "GET", "path": "/", "headers": headers}
-    asyncio.run(Visitors(app, n_proxies)({**scope, "client": ("10.0.0.1", 9)}, None, None))
+    asked = Visitors(app, n_proxies)({**scope, "client": ("10.0.0.1", 9)}, None, None)
+    with ThreadPoolExecutor(1) as aside:  # Playwright's own loop runs in this thread
+        aside.submit(asyncio.run, asked).result()
     assert found == [expected]
