@@ -3,9 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV := 0.13.9
+PIP_AUDIT := 2.10.1
+ATHERIS := 3.0.0
 LOCK_OPTIONS := --torch-backend cpu
 
-.PHONY: demo test lock soak fuzz test-without-ffmpeg test-numeric test-browsers test-corpora verify-results bench pictures clean
+.PHONY: demo test lock audit soak fuzz test-without-ffmpeg test-numeric test-browsers test-minutes test-corpora verify-results bench pictures clean
 
 demo: $(VENV)/.demo  ## start the app with the embedded model
 	PYTHONUNBUFFERED=1 $(BIN)/python app.py
@@ -23,6 +25,9 @@ test-numeric: $(VENV)/.test  ## what is computed, under several instruction sets
 
 test-browsers: $(VENV)/.test  ## every part of the page, on three widths, with axe-core
 	$(BIN)/python -m pytest -m matrix
+
+test-minutes: $(VENV)/.test  ## ten minutes of Live, and the memory of page and server
+	$(BIN)/python -m pytest -m minutes -s
 
 test-corpora: $(VENV)/.test  ## read every clip under SER_DATA (some minutes)
 	$(BIN)/python -m pytest -m slow
@@ -47,10 +52,18 @@ lock:  ## requirements.lock, from requirements.txt: names, versions, hashes
 	(head -2 requirements.lock; cat $(VENV)-lock/lock) > $(VENV)-lock/new && mv $(VENV)-lock/new requirements.lock
 	rm -r $(VENV)-lock
 
+audit: | $(BIN)/python  ## requirements.lock against published advisories, where pypi.org can be reached
+	$(PYTHON) -m venv $(VENV)-audit
+	$(VENV)-audit/bin/python -m pip install pip-audit==$(PIP_AUDIT)
+	sed 's/^\(torch==[0-9.]*\)+cpu/\1/' requirements.lock | grep -v -e --hash | tr -d '\\' > $(VENV)-audit/names
+	$(VENV)-audit/bin/pip-audit --disable-pip --no-deps -r $(VENV)-audit/names
+	rm -r $(VENV)-audit
+
 soak: $(VENV)/.test  ## a hundred visitors at once -> benchmarks/crowd.json (some 14 minutes)
 	$(BIN)/python -m benchmarks.crowd
 
 fuzz: $(VENV)/.test  ## five minutes of made-up files for the readers -> benchmarks/fuzz.json
+	-$(BIN)/python -m pip install -q atheris==$(ATHERIS)  # it needs a C++ compiler's runtime; without, unguided
 	$(BIN)/python -m benchmarks.fuzz
 
 pictures: $(VENV)/.test  ## a picture of the page -> docs/page.png (needs chromium)

@@ -14,6 +14,7 @@ from ser.feedback.setting import FeedbackOffError, from_environment
 from ser.native_lines import bound_native_lines
 from ser.process import keep_memory, one_thread
 from server.api import add_endpoints
+from server.awaited import nobody_waits
 from server.health import Health
 from server.limits import NATIVE_LINES
 from server.live import Live
@@ -47,7 +48,7 @@ def main() -> None:
     except FeedbackOffError as error:
         print(f"* Recordings cannot be shared: {error}", file=sys.stderr, flush=True)
         notice = " ".join(filter(None, [notice, OUT_OF_ORDER]))
-    page = build(served.pipeline, notice, shared)
+    page = build(served.pipeline, notice, shared, nobody_waits)
     try:
         n_proxies = trusted_proxies()
         listening = listen()

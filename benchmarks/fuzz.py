@@ -1,7 +1,8 @@
 """Made-up files for the readers, for some minutes: none may crash, hang or say nonsense.
 
 `python -m benchmarks.fuzz` lets Hypothesis damage files of all containers, reads each as a clip and
-as a long recording, in processes that may die, and writes benchmarks/fuzz.json. An input that ends
+as a long recording, in processes that may die, and writes benchmarks/fuzz.json. For a third of the
+time atheris makes them up, where it is installed (`benchmarks.guided`). An input that ends
 a process is kept in the folder that is named then, never in the repository.
 """
 
@@ -19,6 +20,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
+from benchmarks.guided import measured
 from ser.recordings.reading import Reading
 from ser.sound.audio import AudioError, load_audio
 from ser.sound.decoders import missing_program
@@ -29,6 +31,7 @@ RESULTS = Path(__file__).parent / "fuzz.json"
 SECONDS = 300.0
 ROUND_S = 20.0  # of one process
 SLOW_S = 2.0
+GUIDED = 1 / 3  # of the time
 WITH_FFMPEG = 4  # one round in so many
 GOOD = {suffix: encoded(voice(0.6), suffix) for suffix in CONTAINERS}
 SEEDS = [*GOOD.values(), *GOOD.values(), *lies().values()]
@@ -37,13 +40,17 @@ SEEDS = [*GOOD.values(), *GOOD.values(), *lies().values()]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=SECONDS)
+    parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--round", nargs=2, metavar=("FOLDER", "SEED"), help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.round:
         return one_round(Path(asked.round[0]), int(asked.round[1]), asked.seconds)
     folder = Path(tempfile.mkdtemp(prefix="ser-fuzz-"))
     counts, deaths, number = Counter(), 0, 0
+    guided = measured(folder / "guided", asked.seconds * GUIDED)
     began_s, slowest_s = time.monotonic(), 0.0
+    if guided:
+        asked.seconds -= guided["seconds"]
     while (left_s := asked.seconds - (time.monotonic() - began_s)) > 1:
         number += 1
         command = [sys.executable, "-m", "benchmarks.fuzz", "--round", str(folder), str(number)]
@@ -63,14 +70,15 @@ def main() -> None:
         "files": counts.pop("files"),
         "outcomes": dict(sorted(counts.items())),
         "deaths": deaths,
+        "guided": guided,
         "slowest_s": round(slowest_s, 2),
         "with_ffmpeg": missing_program() is None,
         "git_commit": git_commit(),
         "versions": versions(),
     }
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+    asked.out.write_text(json.dumps(results, indent=1) + "\n")
     print(json.dumps(results, indent=1))
-    if deaths or counts["nonsense"] or slowest_s > SLOW_S:
+    if deaths or (guided and guided["found"]) or counts["nonsense"] or slowest_s > SLOW_S:
         sys.exit("error: see above")
 
 

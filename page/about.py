@@ -12,7 +12,7 @@ from page.figures import CROSS, LEFT_OUT
 from page.language import ENGLISH, Say, in_each
 from page.models import Model
 from page.steps import pictures
-from page.trust import other_sound, reliability
+from page.trust import folded, other_sound, reliability
 from ser.checkpoints.checkpoint import expected_row
 from ser.labels import EMOTIONS, LABELS
 from ser.pipeline import EmotionPipeline
@@ -123,11 +123,11 @@ def trusted(metrics: Sequence[dict], say: Say = ENGLISH) -> str:
         "actors; in other recordings by far more.",
         points=100 * row["ece"],
     )
-    return (
-        f'<table class="plain"><caption>{say("Its most confident answers")}</caption><thead><tr>'
+    return f"<p>{text}</p>" + folded(
+        say("Its most confident answers"),
+        '<table class="plain"><thead><tr>'
         f'<th scope="col">{say("of all answers, the most confident")}</th>'
-        f'<th scope="col">{say("right")}</th></tr></thead><tbody>{rows}</tbody></table>'
-        f"<p>{text}</p>"
+        f'<th scope="col">{say("right")}</th></tr></thead><tbody>{rows}</tbody></table>',
     )
 
 

@@ -4,7 +4,7 @@ Layout and wiring only: `ser.pipeline` judges, `ser.plots` draws, `page.answer` 
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -17,19 +17,20 @@ from page.answer import answer, headline, named, no_answer
 from page.details import of_attention, stages
 from page.language import Say, in_each, speaking_to, told
 from page.models import Model
-from page.part import Part, cut, origin
+from page.part import Part, chosen, origin
 from page.sharing import CHOICES, Asked, question, sharing_panel
-from page.source import source
+from page.source import PRIVATE, source, tell_failures
 from page.voice import Voice, voice_panel
 from ser import plots
 from ser.feedback.queue import Feedback
 from ser.labels import EMOTIONS, LABELS
 from ser.prediction import Prediction
-from ser.sound.audio import AudioError
+from ser.sound.errors import AudioError, CancelledError
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 MEGABYTES, SECONDS = 64, 600
 TOO_LARGE = f"It has more than {MEGABYTES} MB: the part “Long” takes it."
+ADVICE = "The part “Long” takes up to three hours and 400 MB."
 LOG = logging.getLogger(__name__)
 
 
@@ -44,6 +45,8 @@ def in_a_sentence() -> Iterator[None]:
         raise gr.Error(words.GONE, print_exception=False) from error
     except AudioError as error:
         raise gr.Error(str(error), print_exception=False) from error
+    except CancelledError as error:
+        raise gr.Error(words.CANCELLED, print_exception=False) from error
     except ValueError as error:  # emotions that are none, or one alone
         raise gr.Error(str(error), print_exception=False) from error
     except Exception as error:
@@ -59,13 +62,15 @@ class _Said:
     headline: str
 
 
-def clip(offered: Sequence[Model], shared: Feedback | None) -> gr.UploadButton:
+def clip(
+    offered: Sequence[Model], shared: Feedback | None, is_over: Callable[[], bool] | None = None
+) -> gr.UploadButton:
     """Lay the part out inside the current Blocks; gives the component that takes its sounds."""
     sound, judged, said_before = gr.State(), gr.State(), gr.State()
     part = gr.State()  # Part, where the sound is one of another
     picked = gr.JSON(visible=False)  # by `browser/trim.js`
     trim = gr.Button("Trim", elem_id="clip-trim", visible="hidden")
-    sent, cancel = source("clip", limits, MEGABYTES, SECONDS)
+    sent, cancel = source("clip", limits, MEGABYTES, SECONDS, advice=ADVICE)
     with gr.Column(elem_classes="answer-of-clip"):
         said = gr.HTML(elem_id="said", js_on_load=None)
         drawing = gr.HTML(elem_id="clip-time", js_on_load=None)
@@ -104,7 +109,7 @@ def clip(offered: Sequence[Model], shared: Feedback | None) -> gr.UploadButton:
             pipeline = offered[number].pipeline()
             if own is not None and number == 0:
                 pipeline = own.adapted(pipeline)
-            prediction = pipeline.predict(path)
+            prediction = pipeline.predict(path, is_over)
             if prediction.emotion is None or len(emotions) == len(LABELS):
                 return prediction
             return prediction.restricted(emotions)
@@ -124,11 +129,15 @@ def clip(offered: Sequence[Model], shared: Feedback | None) -> gr.UploadButton:
         heard: Voice | None,
         adapts: bool,
         own: Part | None,
+        choice: dict | None,
         request: gr.Request,
     ) -> Iterator[dict]:
-        say, own = speaking_to(request), origin(path, own)
+        """Judge a sound; with a `choice`, what was chosen of it, or all of what it is a part of."""
+        say, own, heard = speaking_to(request), origin(path, own), heard or Voice()
         try:
-            heard = heard or Voice()
+            if choice is not None:
+                with in_a_sentence():
+                    path, own = chosen(path, own, choice)
             plain = judge(path, number, emotions)
             is_adapted_now = adapts and number == 0 and bool(heard.clips)
             prediction = judge(path, number, emotions, heard) if is_adapted_now else plain
@@ -175,48 +184,22 @@ def clip(offered: Sequence[Model], shared: Feedback | None) -> gr.UploadButton:
                 details: gr.Column(visible=False),
             }
 
-    def show_part(
-        choice: dict | None,
-        path: str | None,
-        number: int,
-        emotions: Sequence[str],
-        before: Asked | None,
-        showed: _Said | None,
-        heard: Voice | None,
-        adapts: bool,
-        own: Part | None,
-        request: gr.Request,
-    ) -> Iterator[dict]:
-        """Judge what was chosen of the sound; all of it again where nothing was."""
-        own = origin(path, own)
-        chosen = None
-        try:
-            with in_a_sentence():
-                if choice:
-                    chosen = cut(path, choice["start_s"], choice["end_s"], own)
-        except gr.Error as error:
-            yield {said: no_answer(error.message, "clip", speaking_to(request))}
-            return
-        path = chosen.path if chosen else own.whole if own else path
-        yield from show(path, number, emotions, before, showed, heard, adapts, chosen, request)
-
-    rest = [which, only, judged, said_before, voice, is_adapted, part]
+    rest = [which, only, judged, said_before, voice, is_adapted, part, picked]
     options = {
         "outputs": [
             *(sound, judged, said, drawing, said_before, voice, details, in_words, steps),
             *(part, bars, moments, seen, *form),
         ],
-        "show_progress": "hidden",
         "trigger_mode": "always_last",
         "concurrency_id": "predict",
-        "api_visibility": "private",
+        **PRIVATE,
     }
     events = [sent.upload(show, [sent, *rest], **options)]
     again = [which.input, only.input, is_adapted.input]
     wait = "(...all) => { window.voice.again('clip', all[0]); return all; }"
     events.append(gr.on(again, show, [sound, *rest], js=wait, **options))
-    pick = "(_, ...rest) => [window.voice.picked.clip, ...rest]"
-    events.append(trim.click(show_part, [picked, sound, *rest], js=pick, **options))
+    pick = "(...all) => [...all.slice(0, -1), window.voice.picked.clip]"
+    events.append(trim.click(show, [sound, *rest], js=pick, **options))
     gr.HTML(in_each(on_examples), js_on_load=None)
     with gr.Row(elem_classes="examples"):
         for path in sorted(EXAMPLES.glob("*.flac")):
@@ -225,8 +208,7 @@ def clip(offered: Sequence[Model], shared: Feedback | None) -> gr.UploadButton:
             use = f"(...all) => {{ window.voice.use('clip', '{path.name}'); return all; }}"
             own = gr.State(str(path))
             events.append(button.click(show, [own, *rest], js=use, **options))
-    for event in events:
-        event.failure(None, js="() => window.voice.failed('clip')")
+    tell_failures("clip", events)
     cancel.click(None, cancels=events)
     return sent
 

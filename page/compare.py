@@ -1,25 +1,27 @@
 """Two models on the same clip: paired bars, both attentions, and whether they agree."""
 
 import html
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import gradio as gr
 
 from page import drawn
 from page.answer import bars, headline, no_answer, ranked, reported
-from page.clip import MEGABYTES, SECONDS, in_a_sentence
+from page.clip import ADVICE, MEGABYTES, SECONDS, in_a_sentence
 from page.figures import right_at_home, right_elsewhere
 from page.language import ENGLISH, Say, in_each, speaking_to, told
 from page.models import Model, named
-from page.source import source
+from page.source import PRIVATE, source, tell_failures
 from ser.prediction import Prediction
 from ser.sound.audio import AudioError
 
 HUB = "user/repo or user/repo@revision of the Hugging Face Hub may be typed, too."
 
 
-def compare(offered: Sequence[Model], takes_hub: bool) -> None:
+def compare(
+    offered: Sequence[Model], takes_hub: bool, is_over: Callable[[], bool] | None = None
+) -> None:
     """Lay the part out inside the current Blocks; `takes_hub`: models of the Hub are loaded."""
     gr.HTML(in_each(lambda say: f"<h2>{say('Two models, one voice')}</h2>"), js_on_load=None)
     names = [(in_each(one.called), one.name) for one in offered]
@@ -35,7 +37,7 @@ def compare(offered: Sequence[Model], takes_hub: bool) -> None:
             )
             for label, value in (("First model", names[0][1]), ("Second model", names[-1][1]))
         ]
-    sent, cancel = source("compare", limits, MEGABYTES, SECONDS)
+    sent, cancel = source("compare", limits, MEGABYTES, SECONDS, advice=ADVICE)
     sound = gr.State()
     with gr.Column(elem_classes="answer-of-compare"):
         said = gr.HTML(elem_id="compare-said", js_on_load=None)
@@ -48,7 +50,7 @@ def compare(offered: Sequence[Model], takes_hub: bool) -> None:
                 if path and Path(path).stat().st_size > MEGABYTES << 20:
                     raise AudioError(f"It has more than {MEGABYTES} MB.")
                 pair = [named(name, offered, takes_hub) for name in (first, second)]
-                answers = [one.pipeline().predict(path) for one in pair]
+                answers = [one.pipeline().predict(path, is_over) for one in pair]
                 return {
                     sound: path,
                     said: reported(beside(pair, answers, say), "compare"),
@@ -65,22 +67,17 @@ def compare(offered: Sequence[Model], takes_hub: bool) -> None:
 
     options = {
         "outputs": [sound, said, picture],
-        "show_progress": "hidden",
         "trigger_mode": "always_last",
         "concurrency_id": "predict",
-        "api_visibility": "private",
+        **PRIVATE,
     }
     wait = "(...all) => { window.voice.again('compare', all[0]); return all; }"
     events = [sent.upload(show, [sent, *choices], **options)]
     for choice in choices:
-        again = choice.input(lambda path: path, sound, sound, js=wait, queue=False, **_PRIVATE)
+        again = choice.input(lambda path: path, sound, sound, js=wait, queue=False, **PRIVATE)
         events.append(again.then(show_if_any, [sound, *choices], **options))
-    for event in events:
-        event.failure(None, js="() => window.voice.failed('compare')")
+    tell_failures("compare", events)
     cancel.click(None, cancels=events)
-
-
-_PRIVATE = {"api_visibility": "private", "show_progress": "hidden"}
 
 
 def limits(say: Say) -> str:

@@ -15,6 +15,7 @@ from page.language import ENGLISH, Say, speaking_to, told
 from page.models import Model
 from page.overview import FACES, Heard, corrections
 from page.sharing import EXPRESSIONS, question, sharing_panel
+from page.source import PRIVATE
 from ser.feedback.queue import Feedback
 from ser.prediction import Prediction
 from ser.recordings.excerpt import excerpt
@@ -24,7 +25,6 @@ from ser.sound.audio import SAMPLE_RATE, AudioError
 
 SHORTEST_PART_S, LONGEST_PART_S = 0.3, 30.0
 PICK = "(_, ...rest) => [window.voice.picked.long, ...rest]"  # by `browser/table.js`, `timeline.js`
-PRIVATE = {"show_progress": "hidden", "api_visibility": "private"}
 
 
 class Stretch(NamedTuple):

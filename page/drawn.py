@@ -61,24 +61,26 @@ def timeline(shown: dict, told: str, source: str) -> str:
 def of_clip(
     prediction: Prediction, source: str, say: Say = ENGLISH, part_from_s: float | None = None
 ) -> str:
-    """The whole clip: waveform, and attention as shade.
+    """The whole clip: waveform, and attention as shade where there is an answer.
 
     Of a part of the source's sound, `part_from_s` is where it begins.
     """
     shown = {
         "duration_s": round(prediction.duration_s, 3),
         "peaks": peaks(prediction.waveform),
-        "attention": attention(prediction),
         "trims": True,
     }
     if part_from_s is not None:
         shown["part_from_s"] = round(part_from_s, 3)
+    seconds = prediction.duration_s
+    if prediction.emotion is None:
+        return timeline(shown, say("Waveform of {seconds:.1f} seconds.", seconds=seconds), source)
     told = say(
         "Waveform of {seconds:.1f} seconds; the darker the shade, the more the model attended to "
         "that moment.",
-        seconds=prediction.duration_s,
+        seconds=seconds,
     )
-    return timeline(shown, told, source)
+    return timeline(shown | {"attention": attention(prediction)}, told, source)
 
 
 def of_pair(

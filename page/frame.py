@@ -1,6 +1,7 @@
 """The page: its head, its parts side by side, and what the browser loads for them."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import gradio as gr
@@ -36,10 +37,12 @@ def build(
     pipeline: EmotionPipeline,
     instead: str | None = None,
     shared: Feedback | None = None,
+    is_over: Callable[[], bool] | None = None,
 ) -> gr.Blocks:
     """Lay out the page, wire it to the models and to the queue of shared recordings, if any.
 
-    `pipeline` answers unless one of the models beside it is chosen.
+    `pipeline` answers unless one of the models beside it is chosen. `is_over`, called where a
+    visitor is answered, tells whether that visitor has left.
     """
     gr.set_static_paths([EXAMPLES])  # served from where they lie, neither copied nor deleted
     offered = models(pipeline)
@@ -52,7 +55,7 @@ def build(
         head = in_each(lambda say: words.head(metrics, instead, PARTS, say))
         gr.HTML(head, elem_id="head", js_on_load=None)
         with gr.Column(elem_id="part-clip", elem_classes="part"):
-            clip(offered, shared)
+            clip(offered, shared, is_over)
         with gr.Column(elem_id="part-live", elem_classes="part"):
             live(offered[0])
         with gr.Column(elem_id="part-long", elem_classes="part"):
@@ -60,7 +63,7 @@ def build(
         with gr.Column(elem_id="part-many", elem_classes="part"):
             many(offered[0])
         with gr.Column(elem_id="part-compare", elem_classes="part"):
-            compare(offered, takes_hub=os.environ.get("SER_COMPARE_HUB") == "1")
+            compare(offered, os.environ.get("SER_COMPARE_HUB") == "1", is_over)
         with gr.Column(elem_id="part-about", elem_classes="part"):
             about(pipeline, offered, shared is not None)
         foot = in_each(lambda say: "".join(one.foot(say) for one in offered))

@@ -23,6 +23,7 @@ from ser.labels import LABELS
 FOLDER = Path(__file__).parent / "texts"
 LANGUAGES = ("en", *sorted(path.stem for path in FOLDER.glob("*.json")))
 NO_BREAK = "\u00a0"
+DECIMAL = re.compile(r"\d+\.\d+( s)?")
 LAID_OUT: dict[str, dict[str, str]] = {}  # the text of each mark, by language
 
 
@@ -80,16 +81,16 @@ class Say:
             return self._heard[sentence]
         for key, known in self._patterns.items():
             if match := known.fullmatch(sentence):
-                values = {name: self._names(value) for name, value in match.groupdict().items()}
+                values = {name: self._value(text) for name, text in match.groupdict().items()}
                 return self._heard[key].format(**values)
         return None
 
-    def _names(self, listed: str) -> str:
-        """A value in a sentence of `ser`; where it lists emotions, their names."""
-        names = listed.split(", ")
+    def _value(self, text: str) -> str:
+        """A value in a sentence of `ser`: emotions by their names, a decimal with its comma."""
+        names = text.split(", ")
         if set(names) <= set(LABELS):
             return ", ".join(self._page.get(name, name) for name in names)
-        return listed
+        return text.replace(".", ",") if DECIMAL.fullmatch(text) else text
 
     def _written(self, value: object) -> object:
         is_number = isinstance(value, int | float)

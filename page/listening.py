@@ -14,8 +14,9 @@ from ser.adaptation import Setting
 from ser.checkpoints.checkpoint import GOLDEN_CLIP
 from ser.pipeline import EmotionPipeline
 from ser.recordings.reading import clock
-from ser.recordings.timeline import CancelledError, Timeline, timeline
+from ser.recordings.timeline import Timeline, timeline
 from ser.sound.audio import SAMPLE_RATE, load_audio
+from ser.sound.errors import CancelledError
 
 POLL_S = 0.5
 KNOWN_SHARE = 0.02  # of a recording, from which on its own speed is known best

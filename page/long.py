@@ -17,11 +17,11 @@ from page.language import Say, in_each, speaking_to, told
 from page.listening import Listening, Speed
 from page.models import Model
 from page.overview import Heard
-from page.source import source
+from page.source import PRIVATE, source, tell_failures
+from page.words import CANCELLED
 from ser.feedback.queue import Feedback
 
 MEGABYTES, SECONDS = 400, 3 * 3600
-CANCELLED = "This was cancelled: choose it again to have it judged."
 ADVICE = "Compressed files are sent faster: an hour of MP3 or M4A has 30 to 60 MB."
 KEPT_S = 3600  # is what was heard of a recording, whose sound is deleted long before
 LEAST_UTTERANCES = 5  # to adapt to; less gains next to nothing (docs/results.md)
@@ -147,22 +147,19 @@ def long(model: Model, shared: Feedback | None) -> None:
     outputs = [heard, going, said, picture, table, more, adapting, adapt, undo, downloads, files]
     options = {
         "outputs": [*outputs, *form.components],
-        "show_progress": "hidden",
         "trigger_mode": "multiple",  # one that was cancelled may not have ended yet
         "concurrency_id": "long",
         "concurrency_limit": 1,
-        "api_visibility": "private",
+        **PRIVATE,
     }
     wait = "known => { window.voice.again('long', true); return known; }"
     events = [
         sent.upload(judge, sent, **options),
         adapt.click(judge_adapted, heard, js=wait, **options),
     ]
-    for event in events:
-        event.failure(None, js="() => window.voice.failed('long')")
-    private = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-    undo.click(as_before, heard, outputs, **private)
-    cancel.click(stop_it, None, going, **private)  # `cancels` may hit the next one, too
+    tell_failures("long", events)
+    undo.click(as_before, heard, outputs, queue=False, **PRIVATE)
+    cancel.click(stop_it, None, going, queue=False, **PRIVATE)  # `cancels` may hit the next
 
 
 def what_it_is(say: Say) -> str:

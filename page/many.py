@@ -14,7 +14,7 @@ from page.answer import reported
 from page.language import ENGLISH, Say, in_each, speaking_to, told
 from page.models import Model
 from page.overview import FACES
-from page.source import source
+from page.source import PRIVATE, source, tell_failures
 from page.words import GONE
 from ser.gate import NO_SPEECH
 from ser.recordings.folder import write_rows
@@ -98,18 +98,16 @@ def many(model: Model) -> None:
     outputs = [state, going, said, table, again, downloads, files]
     options = {
         "outputs": outputs,
-        "show_progress": "hidden",
         "trigger_mode": "multiple",  # one that was cancelled may not have ended yet
         "concurrency_id": "many",
-        "api_visibility": "private",
+        **PRIVATE,
     }
     wait = "listed => { window.voice.again('many', true); return listed; }"
     events = [
         sent.upload(begin, sent, **options),
         again.click(go_on, state, js=wait, **options),
     ]
-    for event in events:
-        event.failure(None, js="() => window.voice.failed('many')")
+    tell_failures("many", events)
 
     def stopped(listed: _List | None, request: gr.Request) -> dict:
         listed = listed or _List()
@@ -122,8 +120,7 @@ def many(model: Model) -> None:
         [going, table, again],
         cancels=events,
         queue=False,
-        show_progress="hidden",
-        api_visibility="private",
+        **PRIVATE,
     )
 
 

@@ -24,6 +24,14 @@ def origin(path: str | None, part: Part | None) -> Part | None:
     return part if part and part.path == path else None
 
 
+def chosen(path: str, part: Part | None, choice: dict) -> tuple[str, Part | None]:
+    """What of a sound is judged: `start_s` to `end_s` of it, or where it has none, the whole."""
+    if not choice:
+        return (part.whole if part else path), None
+    part = cut(path, choice["start_s"], choice["end_s"], part)
+    return part.path, part
+
+
 def cut(path: str, start_s: float, end_s: float, before: Part | None) -> Part:
     """Write a part of a clip, which may be a part itself, as a file.
 

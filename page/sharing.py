@@ -243,9 +243,5 @@ def wrong(sentence: str, say: Say = ENGLISH) -> str:
 
 
 def address(request: gr.Request) -> str:
-    """Give what a visitor is counted by: the address that a proxy names first, else the sender's.
-
-    It is in the visitor's hand where no proxy sets it; the size of the queue is bounded anyway.
-    """
-    hops = request.headers.get("x-forwarded-for", "").split(",")
-    return hops[0].strip() or request.client.host
+    """Give what a visitor is counted by: the address that the server found, else the sender's."""
+    return getattr(request.state, "visitor", None) or request.client.host

@@ -1,13 +1,16 @@
 """Where a sound comes from: recorded in the browser, chosen or dropped; `<voice-source>`."""
 
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import gradio as gr
+from gradio.events import Dependency
 
 from page.language import Say, in_each, told
 from page.limits import DELETE_AFTER_S
 from ser.recordings.folder import SUFFIXES
+
+PRIVATE = {"api_visibility": "private", "show_progress": "hidden"}  # of the page's own events
 
 
 def source(
@@ -52,3 +55,9 @@ def source(
         told(choose), file_count=count, elem_id=f"{name}-file", visible="hidden", file_types=None
     )
     return sent, gr.Button(told("Cancel"), elem_id=f"{name}-cancel", visible="hidden")
+
+
+def tell_failures(name: str, events: Sequence[Dependency]) -> None:
+    """Have the browser say it where an event of this source fails or is refused."""
+    for event in events:
+        event.failure(None, js=f"() => window.voice.failed('{name}')")

@@ -47,7 +47,7 @@ def reliability(model: Model, say: Say = ENGLISH) -> str:
     )
     return (
         f'<div class="trust"><figure>{_picture(shown, say)}<figcaption><ul>{keys}</ul><p>{told}</p>'
-        f"</figcaption></figure>{_table(shown, names, say)}</div>"
+        f"</figcaption></figure>{folded(say('As a table'), _table(shown, names, say))}</div>"
     )
 
 
@@ -116,10 +116,11 @@ def other_sound(offered: Sequence[Model], say: Say = ENGLISH) -> str:
     if not rows:
         return ""
     names = {recipe(one): one.called(say) for one in offered}
-    heard = {row["recipe"] for row in rows}
-    own = recipe(offered[0])
-    note = ""
-    if own not in heard and own in measured()["reliability"]:
+    heard = [row["recipe"] for row in rows]
+    note, first = "", recipe(offered[0])
+    if first in measured()["reliability"] and first not in heard:
+        first = next((name for name in heard if name not in names), None)
+        names[first] = say("elder of {name}", name=offered[0].called(say))
         note = say(
             "For the model {name} this was not measured under its own name. The figures of its "
             "elder are shown: it sees the same layers of Whisper and learned from the same "
@@ -127,22 +128,36 @@ def other_sound(offered: Sequence[Model], say: Say = ENGLISH) -> str:
             name=html.escape(offered[0].called(say)),
         )
         note = f"<p>{note}</p>"
-    elder = say("elder of {name}", name=offered[0].called(say))
-    body = "".join(
-        f'<tr><th scope="row">{html.escape(names.get(row["recipe"], elder))}</th>'
-        f"<td>{say(row['condition'])}</td><td>{say.percent(row['unchanged'])}</td>"
-        f"<td>{say.percent(row['ua_before'])}</td>"
-        f"<td>{say('{points:+.1f} points', points=100 * row['ua_change'])}</td></tr>"
-        for row in rows
-    )
-    heads = ("model", "change", "answers that stay", "right before", "right then")
-    head = "".join(f'<th scope="col">{say(name)}</th>' for name in heads)
-    title = say("The same clips by unheard actors (RAVDESS), changed")
+    bodies = dict.fromkeys((name for name in heard if name in names), "")
+    for row in rows:
+        if row["recipe"] in names:
+            bodies[row["recipe"]] += (
+                f'<tr><th scope="row">{say(row["condition"])}</th>'
+                f"<td>{say.percent(row['unchanged'])}</td><td>{say.percent(row['ua_before'])}</td>"
+                f"<td>{say('{points:+.1f} points', points=100 * row['ua_change'])}</td></tr>"
+            )
+    tables = {name: _changes(names[name], body, say) for name, body in bodies.items()}
+    own = tables.pop(first, "")
+    others = folded(say("The other models"), "".join(tables.values())) if tables else ""
+    return note + own + others
+
+
+def _changes(name: str, body: str, say: Say) -> str:
+    """One model's figures on the same clips, changed."""
+    heads = ("change", "answers that stay", "right before", "right then")
+    head = "".join(f'<th scope="col">{say(one)}</th>' for one in heads)
+    title = say("The same clips by unheard actors (RAVDESS), changed: {name}", name=name)
+    title = html.escape(title)
     return (
-        f'{note}<div class="wide" tabindex="0" role="region" aria-label="{title}">'
+        f'<div class="wide" tabindex="0" role="region" aria-label="{title}">'
         f'<table class="plain"><caption>{title}</caption><thead><tr>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )
+
+
+def folded(title: str, inside: str) -> str:
+    """What not everybody wants to read, behind its title."""
+    return f"<details><summary>{title}</summary>{inside}</details>"
 
 
 def recipe(model: Model) -> str | None:

@@ -11,6 +11,7 @@ TITLE = "How does a voice sound?"
 # Errors are said in English, and translated where they are shown.
 EMPTY = "Please record or choose a sound first."
 GONE = "This recording has been deleted by now: please record or choose it again."
+CANCELLED = "This was cancelled: choose it again to have it judged."
 BROKEN = "Something went wrong on our side: please try again, or try another recording."
 
 

@@ -1,5 +1,6 @@
 """`ser` and `python -m ser`: clips, or one of the commands `timeline`, `live` and `folder`."""
 
+import signal
 import sys
 from importlib import import_module
 
@@ -9,11 +10,24 @@ COMMANDS = ("timeline", "live", "folder")
 def main(arguments: list[str] | None = None) -> int:
     """Do what was typed; the exit code, see docs/using.md."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    is_asked = False
+
+    def stop(*_) -> None:
+        nonlocal is_asked
+        is_asked = True
+        raise KeyboardInterrupt
+
+    before = {kind: signal.signal(kind, stop) for kind in (signal.SIGINT, signal.SIGTERM)}
     try:
         return _run(arguments)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Exception):
+        if not is_asked:  # a library that is loaded just then makes an error of its own of it
+            raise
         print("stopped", file=sys.stderr)
         return 130
+    finally:
+        for kind, handler in before.items():
+            signal.signal(kind, handler)
 
 
 def _run(arguments: list[str]) -> int:
@@ -29,8 +43,7 @@ def _run(arguments: list[str]) -> int:
     is_command = bool(arguments) and arguments[0] in COMMANDS
     command = import_module(f"ser.cli.{arguments[0] if is_command else 'clips'}")
     try:
-        with shared.interruptible():
-            return command.main(arguments[1:] if is_command else arguments)
+        return command.main(arguments[1:] if is_command else arguments)
     except (shared.UsageError, OutputError, AudioError) as error:
         shared.note(f"error: {error}")
         return shared.UNUSABLE

@@ -3,9 +3,9 @@
 import hashlib
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -18,11 +18,13 @@ from ser.gate import gate
 from ser.models.graph import GraphModel, WindowAnswer
 from ser.prediction import Prediction
 from ser.sound.audio import SAMPLE_RATE, AudioSource, read_audio
+from ser.sound.errors import CancelledError
 from ser.sound.windows import hear
 
 if TYPE_CHECKING:
     import torch
 
+Part = TypeVar("Part")
 GOLDEN_TOLERANCE = 1e-3  # of a probability, between machines
 FEATURE_TOLERANCE = 1e-3  # of the mean of a feature
 GRAPH_TOLERANCE = 2e-2  # the same of 8-bit weights and activations
@@ -73,19 +75,24 @@ class EmotionPipeline:
             setting.hear(answer.residual, answer.probabilities)
         return EmotionPipeline(self.checkpoint, setting.learnt(k, self.checkpoint.revision))
 
-    def predict(self, audio: AudioSource) -> Prediction:
+    def predict(self, audio: AudioSource, is_over: Callable[[], bool] | None = None) -> Prediction:
         """Judge a path, the bytes of a file, or `(rate_hz, samples)`.
 
         Recordings over 15 s are cut at their quietest places into windows; each is judged whole,
-        and the answers are averaged by length. Raises AudioError for what cannot be judged.
+        and the answers are averaged by length. Raises AudioError for what cannot be judged, and
+        CancelledError soon after `is_over()` has become True.
         """
         start = time.perf_counter()
-        sound = read_audio(audio)
+        sound = read_audio(audio, is_over)
         audio_ms = 1e3 * (time.perf_counter() - start)
-        return self.judge(sound.waveform, audio_ms, sound.warnings)
+        return self.judge(sound.waveform, audio_ms, sound.warnings, is_over)
 
     def judge(
-        self, waveform: np.ndarray, audio_ms: float = 0.0, warnings: Sequence[str] = ()
+        self,
+        waveform: np.ndarray,
+        audio_ms: float = 0.0,
+        warnings: Sequence[str] = (),
+        is_over: Callable[[], bool] | None = None,
     ) -> Prediction:
         """Judge a waveform (n_samples,) float32 at 16 kHz that is checked; see `predict`.
 
@@ -96,9 +103,10 @@ class EmotionPipeline:
             with _timed(timings_ms, "speech"):
                 heard = hear(waveform, self.config.version)
             with _timed(timings_ms, "features"):
-                seen = [self._see(window.samples) for window in heard.windows]
+                windows = _until(is_over, heard.windows)
+                seen = [self._see(window.samples) for window in windows]
             with _timed(timings_ms, "model"):
-                answers = [self._judge(of_window) for of_window in seen]
+                answers = [self._judge(of_window) for of_window in _until(is_over, seen)]
             thresholds = self.checkpoint.config.speech_thresholds
             gated = gate(waveform, heard, [a.speech for a in answers], thresholds)
             found = cautions(waveform, heard, self.config, gated.reason is None)
@@ -253,6 +261,13 @@ class _Judged(NamedTuple):
     embedding: np.ndarray
     residual: np.ndarray | None
     speech: np.ndarray | None
+
+
+def _until(is_over: Callable[[], bool] | None, parts: Iterable[Part]) -> Iterator[Part]:
+    for part in parts:
+        if is_over and is_over():
+            raise CancelledError
+        yield part
 
 
 def _mean(shares: np.ndarray, values: Sequence[np.ndarray | None]) -> np.ndarray | None:

@@ -113,8 +113,10 @@ def feature_heatmap(prediction: Prediction, tell: Tell = english) -> go.Figure:
             hovertemplate="%{y}, %{x:.2f} s: %{z:.1f}<extra></extra>",
         )
     )
-    figure.update_yaxes(autorange="reversed", showgrid=False, dtick=1, tickfont_size=10)
-    _styled_in_time(figure, prediction, height=140 + 13 * n_features)
+    is_scale = len({name.rstrip("0123456789") for name in prediction.feature_names}) == 1
+    row, step = (5, 10) if is_scale and n_features > 40 else (13, 1)  # px; a name each, or a scale
+    figure.update_yaxes(autorange="reversed", showgrid=False, dtick=step, tickfont_size=10)
+    _styled_in_time(figure, prediction, height=140 + row * n_features)
     return figure.update_layout(margin_t=90)  # holds the colour bar, too
 
 

@@ -27,7 +27,7 @@ def percent(share: float, tell: Tell = english) -> str:
 
 
 def answer_sentence(prediction: Prediction, tell: Tell = english) -> str:
-    """Name the most probable expression, say how sure that is, and name the runner-up if unsure.
+    """Name the most probable expression, say how sure that is, and name the runner-up.
 
     Where no speech was heard, say that instead.
     """
@@ -45,7 +45,11 @@ def answer_sentence(prediction: Prediction, tell: Tell = english) -> str:
         "less": percent(q, tell),
     }
     if said == "sure":
-        return tell("Perceived expression: {best}. The model is sure ({share}).", **values)
+        return tell(
+            "Perceived expression: {best}. The model is sure ({share}); next comes {other} "
+            "({less}).",
+            **values,
+        )
     if said == "fairly sure":
         return tell(
             "Perceived expression: {best}. The model is fairly sure ({share}); next comes {other} "

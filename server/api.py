@@ -11,9 +11,9 @@ from gradio_client import handle_file
 
 from ser.labels import LABELS
 from ser.pipeline import EmotionPipeline
-from ser.recordings.timeline import CancelledError
 from ser.recordings.timeline import timeline as judge_timeline
-from server.awaited import while_awaited
+from ser.sound.errors import CancelledError
+from server.awaited import nobody_waits, while_awaited
 from server.failures import tell_what_is_malformed
 from server.limits import MAX_FILES
 from server.problems import NOTHING_SENT, Problem, ProblemError, chosen, problem, switched, told
@@ -46,7 +46,8 @@ def add_endpoints(page: gr.Blocks, pipeline: EmotionPipeline, example: str) -> N
         clip: str | None, emotions: list[str] | None = None, embedding: bool = False
     ) -> dict:
         with told():
-            return answer(pipeline, sent(clip), chosen(emotions), switched(embedding))
+            path, among, with_embedding = sent(clip), chosen(emotions), switched(embedding)
+            return answer(pipeline, path, among, with_embedding, nobody_waits)
 
     async def timeline(
         clip: str | None, emotions: list[str] | None = None, progress: gr.Progress = FOLLOWED
@@ -98,9 +99,13 @@ def answer(
     path: str,
     emotions: tuple[str, ...] | None = None,
     embedding: bool = False,
+    is_over: Callable[[], bool] | None = None,
 ) -> dict:
-    """Judge one file; the answer is what `python -m ser --json` prints for it."""
-    prediction = pipeline.predict(path)
+    """Judge one file; the answer is what `python -m ser --json` prints for it.
+
+    Raises CancelledError soon after `is_over()` has become True.
+    """
+    prediction = pipeline.predict(path, is_over)
     if emotions:
         prediction = prediction.restricted(emotions)
     return {"file": Path(path).name, **prediction.to_dict(embedding)}
@@ -135,14 +140,16 @@ def answers(
 ) -> list[dict]:
     """Judge each file; what is wrong with one of them stands in its place.
 
-    Raises CancelledError before the next file, once `is_over()` has become True.
+    Raises CancelledError soon after `is_over()` has become True.
     """
     found = []
     for path in paths:
         if is_over and is_over():
             raise CancelledError
         try:
-            found.append(answer(pipeline, path, emotions, embedding))
+            found.append(answer(pipeline, path, emotions, embedding, is_over))
+        except CancelledError:
+            raise
         except Exception as error:  # the others are judged all the same
             found.append({"file": Path(path).name, "error": problem(error).to_dict()})
     return found

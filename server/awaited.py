@@ -22,7 +22,7 @@ async def while_awaited(work: Callable[[Callable[[], bool]], Answer]) -> Answer:
     try:
         while not working.done():
             await asyncio.wait([working], timeout=LOOK_EVERY_S)
-            if not _is_awaited():
+            if nobody_waits():
                 stop.set()
         return working.result()
     finally:
@@ -30,8 +30,13 @@ async def while_awaited(work: Callable[[Callable[[], bool]], Answer]) -> Answer:
         await asyncio.gather(working, return_exceptions=True)
 
 
-def _is_awaited() -> bool:
-    """Whether the client of the request that is being answered is still connected."""
+def nobody_waits() -> bool:
+    """Whether the client of the request that is being answered has cancelled it or is gone.
+
+    Called by an endpoint, in its own thread.
+    """
     blocks, event_id = LocalContext.blocks.get(None), LocalContext.event_id.get(None)
-    jobs = blocks._queue.active_jobs if blocks else []
-    return all(event.alive for job in jobs if job for event in job if event._id == event_id)
+    if blocks is None or event_id is None:
+        return False  # it did not come through the queue
+    running = [event for job in blocks._queue.active_jobs if job for event in job]
+    return not any(event.alive for event in running if event._id == event_id)

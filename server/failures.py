@@ -34,6 +34,8 @@ def answer_in_sentences(app: FastAPI) -> None:
     async def busy(request: Request, error: HTTPException) -> Response:
         if error.status_code == 503 and str(error.detail).startswith("Queue is full"):
             return refused(503, BUSY, **{"Retry-After": "10"})
+        if error.status_code == 429:
+            return refused(429, str(error.detail), **error.headers)
         return await http_exception_handler(request, error)
 
     def gone(request: Request, error: Exception) -> Response:

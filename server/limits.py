@@ -18,6 +18,9 @@ MOST_VISITORS = 10_000  # remembered
 MAX_CONNECTIONS = 1000  # a page holds two
 MAX_SESSIONS = 500  # whose choices are remembered
 MAX_WAITING = 32  # in the queue: at two a time the last still waits only seconds
+MAX_WAITING_OF_ONE = 16  # of one visitor
+LONG_S = 60.0  # of sound: no more than one such clip is judged at a time
+LONG_BYTES = (256 << 10, 64 << 20)  # so is one of more bytes that tells no length, or is not asked
 CONCURRENT = 2  # predictions at a time, as many as a free Space has cores; each on one thread
 STOP_S = 25.0  # after SIGTERM, until what still runs is cut off
 HEALTH_EVERY_S = 60.0  # the model is asked again whether it still gives its golden answer
@@ -31,6 +34,7 @@ class LiveLimits:
     """Of /live, the stream of a voice."""
 
     n_sessions: int = 8  # at a time
+    n_of_one: int = 4  # of them, of one visitor: several may share an address
     start_s: float = 10.0  # until the first message
     longest_s: float = 3600.0  # of a session
     idle_s: float = 30.0  # without a frame

@@ -46,17 +46,24 @@ class Live:
         await socket.accept()
         if self._is_closed or self.n_sessions >= self.limits.n_sessions:
             text = f"{self.limits.n_sessions} voices are heard at a time: please try again later."
-            failed = _failed(Problem("too_many_sessions", text))
-            with _Gone():
-                await asyncio.wait_for(socket.send_json(failed), self.limits.send_s)
-                await socket.close(TRY_AGAIN)
-            return
-        session = _Session(socket, self._pipeline, self._pool, self.limits)
+            return await self._refuse(socket, text)
+        visitor = getattr(socket.state, "visitor", None)
+        n_of_one = sum(session.visitor == visitor for session in self._sessions)
+        if visitor and n_of_one >= self.limits.n_of_one:
+            text = "As many voices as one visitor may have are heard: please end one of them first."
+            return await self._refuse(socket, text)
+        session = _Session(socket, self._pipeline, self._pool, self.limits, visitor)
         self._sessions.add(session)
         try:
             await session.run()
         finally:
             self._sessions.discard(session)
+
+    async def _refuse(self, socket: WebSocket, text: str) -> None:
+        with _Gone():
+            failed = _failed(Problem("too_many_sessions", text))
+            await asyncio.wait_for(socket.send_json(failed), self.limits.send_s)
+            await socket.close(TRY_AGAIN)
 
     async def close(self, patience_s: float) -> None:
         """Let nobody new in, and end every session with what it has heard so far."""
@@ -89,7 +96,9 @@ class _Session:
         pipeline: EmotionPipeline,
         pool: ThreadPoolExecutor,
         limits: LiveLimits,
+        visitor: str | None,
     ):
+        self.visitor = visitor
         self._socket, self._pipeline, self._pool, self._limits = socket, pipeline, pool, limits
         self._why: asyncio.Future[str | Problem] = asyncio.get_running_loop().create_future()
 

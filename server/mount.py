@@ -20,6 +20,7 @@ from server.parts import read_parts_so
 from server.routes import Doors
 from server.sessions import remember_little
 from server.tools import finish_tools
+from server.turns import take_turns
 from server.uploads import EXAMPLES_PATH, stored
 from server.visitors import Visitors
 
@@ -122,7 +123,7 @@ def mount(
         ssr_mode=False,  # else it depends on whether node is there
         show_error=False,  # only sentences of ours reach a visitor, never an exception's text
         pwa="SPACE_ID" in os.environ,
-        footer_links=["api", "gradio", "settings"],
+        footer_links=["api", "gradio"],  # its settings are a developer's, and in English
         **looks,
     )
     # Only `launch` sets these. Until it has launched, Gradio opens any file that a stranger names.
@@ -130,5 +131,6 @@ def mount(
     page.app = page.server_app = app.routes[-1].app
     answer_in_sentences(page.app)
     remember_little(page)
+    take_turns(page)
     finish_tools(page, here)
     return app

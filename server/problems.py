@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from ser.recordings.timeline import CancelledError
 from ser.restriction import checked
-from ser.sound.errors import AudioError
+from ser.sound.errors import AudioError, CancelledError
 
 LOG = logging.getLogger(__name__)
 

@@ -11,23 +11,21 @@ from fastapi import FastAPI
 from server.limits import FRAME_BYTES, KEEP_ALIVE_S, MAX_CONNECTIONS, STOP_S
 from server.patience import PatientProtocol
 
-PORT, N_PORTS = 7860, 100  # a Space looks there; elsewhere the next free one is taken
-
+PORT = 7860  # a Space looks there
 HIGHEST_PORT = 65_535
 
 
 def listen() -> socket.socket:
     """Take the address that GRADIO_SERVER_NAME and GRADIO_SERVER_PORT name, as Gradio does.
 
-    Without them 127.0.0.1 (on a Space 0.0.0.0), and 7860 or the next free port after it; a port
-    that was named is taken or none. Raises OSError with a sentence where nothing can be had.
+    Without them 127.0.0.1 (on a Space 0.0.0.0) and 7860. The next port is tried only where
+    GRADIO_NUM_PORTS says how many may be. Raises OSError with a sentence where none can be had.
     """
     name = os.environ.get("GRADIO_SERVER_NAME") or (
         "0.0.0.0" if "SPACE_ID" in os.environ else "127.0.0.1"
     )
-    is_named = bool(os.environ.get("GRADIO_SERVER_PORT"))
     first = _number("GRADIO_SERVER_PORT", PORT)
-    n_ports = _number("GRADIO_NUM_PORTS", 1 if is_named else N_PORTS)
+    n_ports = _number("GRADIO_NUM_PORTS", 1)
     last = min(first + n_ports - 1, HIGHEST_PORT)
     host = name.strip("[]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

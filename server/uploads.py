@@ -68,15 +68,42 @@ def _sweep(folder: Path, delete_age_s: float, sweep_every_s: float) -> None:
 
     `delete_cache` alone forgets what a process that was killed left behind.
     """
+    sweep = Sweep(folder, delete_age_s)
     while True:
         try:
-            for path in folder.rglob("*"):
-                if path.is_file() and time.time() - path.stat().st_ctime >= delete_age_s:
-                    path.unlink()
+            sweep.once()
         except OSError:  # a file that vanished meanwhile, for one; the next sweep comes soon
             LOG.warning("A sweep of the recordings was cut short", exc_info=True)
         give_memory_back()
         time.sleep(sweep_every_s)
+
+
+class Sweep:
+    """Deletes recordings of an age, also where somebody sets the clock.
+
+    How old those are that were there at the start, only the clock tells. Later ones are known since
+    the sweep that saw them first.
+    """
+
+    def __init__(self, folder: Path, delete_age_s: float):
+        self._folder, self._delete_age_s = folder, delete_age_s
+        self._since: dict[tuple[Path, int], float] = {}  # by file and its last change
+        self._is_first = True
+
+    def once(self) -> None:
+        """Look at every file, delete the old ones."""
+        now_s, here = time.monotonic(), {}
+        for path in self._folder.rglob("*"):
+            if path.is_file():
+                changed = path.stat()
+                known = (path, changed.st_ctime_ns)
+                age_s = max(0.0, time.time() - changed.st_ctime) if self._is_first else 0.0
+                since_s = self._since.setdefault(known, now_s - age_s)
+                if now_s - since_s >= self._delete_age_s:
+                    path.unlink()
+                else:
+                    here[known] = since_s
+        self._since, self._is_first = here, False
 
 
 def examples(folder: Path) -> dict[str, Path]:

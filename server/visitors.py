@@ -1,4 +1,4 @@
-"""How much one visitor may ask for: a bucket of calls for each address."""
+"""Who asks, and how much one visitor may ask for: a bucket of calls for each address."""
 
 import ipaddress
 import math
@@ -33,7 +33,10 @@ class Buckets:
 
 
 class Visitors:
-    """Answer 429 to a visitor who calls too often. The machine's own user is not counted."""
+    """Answer 429 to a visitor who calls too often. The machine's own user is not counted.
+
+    Whoever comes after this finds the visitor at `visitor` in the state of the request.
+    """
 
     def __init__(self, app: ASGIApp, n_proxies: int, buckets: Buckets | None = None):
         self._app, self._n_proxies = app, n_proxies
@@ -41,7 +44,11 @@ class Visitors:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand on what is no call, and calls while there are tokens."""
-        if is_call(scope) and (visitor := address(scope, self._n_proxies)):
+        if scope["type"] not in ("http", "websocket"):
+            return await self._app(scope, receive, send)
+        visitor = address(scope, self._n_proxies)
+        scope = {**scope, "state": {**scope.get("state", {}), "visitor": visitor}}
+        if visitor and is_call(scope):
             wait_s = math.ceil(self._buckets.take(visitor, time.monotonic()))
             if wait_s and scope["type"] == "websocket":
                 return await send({"type": "websocket.close"})

@@ -137,6 +137,13 @@ def test_the_heat_map_names_its_39_rows():
     assert list(plots.feature_heatmap(given).data[0].y) == ["pitch semitones", "voiced"]
 
 
+def test_the_heat_map_of_many_bands_fits_a_phones_screen_and_names_every_tenth():
+    bands = prediction(names=tuple(f"mel_band_{n}" for n in range(1, 81))).feature_names
+    figure = plots.feature_heatmap(prediction(names=bands))
+    assert figure.layout.height < 640 and figure.layout.yaxis.dtick == 10
+    assert plots.feature_heatmap(prediction()).layout.yaxis.dtick == 1
+
+
 @pytest.mark.numeric
 def test_the_heat_map_averages_frames_into_columns():
     given = prediction(20.0, ((0.0, 16.0),))  # 1600 frames, four a column
@@ -179,7 +186,7 @@ def test_even_attention_is_not_given_a_peak():
 @pytest.mark.parametrize(
     ("best", "words"),
     [
-        (0.93, "😠 angry. The model is sure (93\u00a0%)."),
+        (0.93, "😠 angry. The model is sure (93\u00a0%); next comes 😐 neutral (1\u00a0%)."),
         (0.6, "😠 angry. The model is fairly sure (60\u00a0%); next comes 😢 sad (34\u00a0%)."),
         (0.48, "perhaps 😠 angry (48\u00a0%). The model is unsure; next comes 😢 sad (46\u00a0%)."),
     ],

@@ -136,6 +136,17 @@ def test_the_picture_of_the_page_is_small():
     assert picture.stat().st_size < 300_000
 
 
+def test_advisories_were_looked_up_for_the_versions_of_the_lock():
+    lock = (ROOT / "requirements.lock").read_text()
+    versions = dict(re.findall(r"^([\w.-]+)==([\w.]+)", lock, re.MULTILINE))
+    told = (ROOT / "SECURITY.md").read_text()
+    assert re.search(r"Looked up on 20\d\d-\d\d-\d\d", told)
+    fixed = re.findall(r"\| ([\w-]+) before \S+ \| fixed in (\S+) \|", told)
+    assert len(fixed) >= 3
+    for name, version in [*fixed, *re.findall(r"(soundfile) ([\d.]+\d)", told)]:
+        assert versions[name.lower()] == version, name
+
+
 @pytest.mark.parametrize("name", ["app.py", "requirements.txt", "README.md", "LICENSE"])
 def test_top_level(name):
     assert (ROOT / name).is_file()

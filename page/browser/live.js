@@ -1,5 +1,5 @@
 // <voice-live>: a voice as it is spoken, over /live; nothing of it is stored.
-import { clock, listen, wav } from "./microphone.js";
+import { clock, integers, listen, Take } from "./microphone.js";
 import { number, t } from "./text.js";
 
 const SHOWN_S = 60; // of the past, as stacked probabilities
@@ -46,7 +46,7 @@ class VoiceLive extends HTMLElement {
     this.problem("");
     this.phase(t("Asking for the microphone …"));
     this.past = [];
-    const session = { blocks: [], n: 0, kept: 0, rate_hz: 0, is_over: false };
+    const session = { take: new Take(), n: 0, rate_hz: 0, is_over: false };
     try {
       const hear = (block) => this.hear(session, block);
       session.microphone = await listen(hear, () => this.lose(session, t("The microphone is gone.")));
@@ -87,15 +87,11 @@ class VoiceLive extends HTMLElement {
 
   hear(session, block) {
     session.n += block.length;
-    if (session.kept < KEPT_S * session.rate_hz) {
-      session.blocks.push(block);
-      session.kept += block.length;
-    }
+    const samples = integers(block);
+    if (session.take.n < KEPT_S * session.rate_hz) session.take.push(samples);
     const socket = session.socket;
     if (socket?.readyState !== WebSocket.OPEN || session.is_over) return;
     if (socket.bufferedAmount > WAITING) return this.lose(session, t("The connection is too slow."));
-    const samples = new Int16Array(block.length);
-    block.forEach((x, i) => { samples[i] = Math.round(32767 * Math.max(-1, Math.min(1, x))); });
     session.began_ms ??= performance.now() - (1000 * block.length) / session.rate_hz;
     socket.send(samples.buffer);
     this.querySelector(".now .clock").textContent = clock(session.n / session.rate_hz);
@@ -104,7 +100,7 @@ class VoiceLive extends HTMLElement {
   take(session, event) {
     if (event.type === "listening") {
       this.phase(t("Listening: nobody speaks"));
-      this.past.push({ time_s: event.time_s, shares: null });
+      this.remember(event.time_s, null);
     } else if (event.type === "utterance start") {
       this.phase(t("Speaking"));
     } else if (event.type === "measurement") {
@@ -121,9 +117,13 @@ class VoiceLive extends HTMLElement {
     }
   }
 
+  remember(time_s, shares) {
+    this.past.push({ time_s, shares });
+    while (this.past[0].time_s < time_s - SHOWN_S - 1) this.past.shift();
+  }
+
   show(session, { time_s, label, probabilities, confidence }) {
-    this.past.push({ time_s, shares: label ? probabilities : null });
-    while (this.past.length && this.past[0].time_s < time_s - SHOWN_S - 1) this.past.shift();
+    this.remember(time_s, label ? probabilities : null);
     if (!label) return this.phase(t("Listening: no speech heard"));
     const is_unsure = confidence < Number(this.dataset.fairly);
     this.phase(t(is_unsure ? "Speaking; the model is unsure" : "Speaking"));
@@ -162,7 +162,7 @@ class VoiceLive extends HTMLElement {
     if (!is_kept) return;
     const { open } = await import("./main.js");
     open("long");
-    document.getElementById("long").take([wav(session.blocks, session.rate_hz, "live.wav")]);
+    document.getElementById("long").take([session.take.wav(session.rate_hz, "live.wav")]);
   }
 
   lose(session, why) {

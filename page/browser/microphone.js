@@ -52,24 +52,43 @@ export async function listen(hear, lost) {
   };
 }
 
-// Blocks of floats -> a 16-bit WAV file.
-export function wav(blocks, rate_hz, name) {
-  const n = blocks.reduce((sum, block) => sum + block.length, 0);
-  const view = new DataView(new ArrayBuffer(44 + 2 * n));
+// Floats in [-1, 1] -> 16-bit integers.
+export const integers = (block) =>
+  Int16Array.from(block, (x) => Math.round(32767 * Math.max(-1, Math.min(1, x))));
+
+const TOGETHER = 256; // blocks
+
+// What was heard, in 16-bit integers. It is put away in blobs, so that minutes of it need no memory.
+export class Take {
+  constructor() {
+    this.blobs = [];
+    this.blocks = [];
+    this.n = 0;
+  }
+
+  push(samples) {
+    this.n += samples.length;
+    if (this.blocks.push(samples) < TOGETHER) return;
+    this.blobs.push(new Blob(this.blocks));
+    this.blocks = [];
+  }
+
+  wav(rate_hz, name) {
+    const sounds = [header(this.n, rate_hz), ...this.blobs, ...this.blocks];
+    return new File(sounds, name, { type: "audio/wav" });
+  }
+}
+
+// What stands before n samples in a 16-bit WAV file.
+function header(n, rate_hz) {
+  const view = new DataView(new ArrayBuffer(44));
   const text = (at, letters) => [...letters].forEach((c, i) => view.setUint8(at + i, c.charCodeAt()));
   text(0, "RIFF"); view.setUint32(4, 36 + 2 * n, true); text(8, "WAVEfmt ");
   view.setUint32(16, 16, true); view.setUint16(20, 1, true); view.setUint16(22, 1, true);
   view.setUint32(24, rate_hz, true); view.setUint32(28, 2 * rate_hz, true);
   view.setUint16(32, 2, true); view.setUint16(34, 16, true);
   text(36, "data"); view.setUint32(40, 2 * n, true);
-  let at = 44;
-  for (const block of blocks) {
-    for (const sample of block) {
-      view.setInt16(at, Math.round(32767 * Math.max(-1, Math.min(1, sample))), true);
-      at += 2;
-    }
-  }
-  return new File([view.buffer], name, { type: "audio/wav" });
+  return view.buffer;
 }
 
 export function clock(seconds) {

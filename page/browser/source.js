@@ -1,5 +1,6 @@
 // <voice-source>: record, choose or drop a sound; then wait for what is said of it.
-import { clock, listen, wav } from "./microphone.js";
+import { is_longer, length } from "./length.js";
+import { clock, integers, listen, Take } from "./microphone.js";
 import { t } from "./text.js";
 import { cancel, send, why_refused } from "./uploads.js";
 
@@ -84,22 +85,21 @@ class VoiceSource extends HTMLElement {
   async record() {
     this.problem("");
     this.say(t("Asking for the microphone …"));
-    const blocks = [];
-    let n = 0, rate_hz = 48000;
+    const take = new Take();
+    let rate_hz = 48000;
     const bar = this.querySelector(".bar"), time = this.querySelector(".clock");
     const hear = (block) => {
-      blocks.push(block);
-      n += block.length;
+      take.push(integers(block));
       const mean = block.reduce((sum, x) => sum + x * x, 0) / block.length;
       const level = 1 + (10 * Math.log10(mean + 1e-12)) / LOUDEST_DB;
       bar.style.width = `${100 * Math.max(0, Math.min(1, level))}%`;
-      time.textContent = t("{at} of {end}", { at: clock(n / rate_hz), end: clock(this.most_s) });
-      if (n / rate_hz >= this.most_s) this.stop();
+      time.textContent = t("{at} of {end}", { at: clock(take.n / rate_hz), end: clock(this.most_s) });
+      if (take.n / rate_hz >= this.most_s) this.stop();
     };
     try {
       const microphone = await listen(hear, () => this.stop());
       rate_hz = microphone.rate_hz;
-      this.recording = { microphone, blocks };
+      this.recording = { microphone, take };
     } catch (error) {
       this.say("");
       return this.problem(error.message);
@@ -110,7 +110,7 @@ class VoiceSource extends HTMLElement {
   }
 
   async stop() {
-    const { microphone, blocks } = this.recording;
+    const { microphone, take } = this.recording;
     if (this.is_stopping) return;
     this.is_stopping = true;
     await microphone.stop();
@@ -119,8 +119,8 @@ class VoiceSource extends HTMLElement {
     this.querySelector(".level").hidden = true;
     this.toggle(false);
     this.say("");
-    if (!blocks.length) return this.problem(t("The microphone gave no sound: please try again."));
-    this.take([wav(blocks, microphone.rate_hz, "recording.wav")]);
+    if (!take.n) return this.problem(t("The microphone gave no sound: please try again."));
+    this.take([take.wav(microphone.rate_hz, "recording.wav")]);
   }
 
   toggle(is_on) {
@@ -131,7 +131,8 @@ class VoiceSource extends HTMLElement {
 
   // --- sending and waiting
 
-  take(files) {
+  async take(files) {
+    const turn = this.turn = (this.turn ?? 0) + 1;
     this.problem("");
     if (this.input.webkitdirectory) files = files.filter((file) => this.is_sound(file));
     if (!files.length) return this.problem(t("There is no sound file in it."));
@@ -158,42 +159,39 @@ class VoiceSource extends HTMLElement {
     }
     const empty = taken.find((file) => !file.size);
     if (empty && taken.length === 1) return this.problem(t("{name} is empty.", empty));
-    this.keep(taken);
+    this.say(t("Sending …"));
+    const sound = URL.createObjectURL(taken[0]);
+    const length_s = taken.length === 1 ? await length(sound) : NaN;
+    const is_long = await is_longer(taken[0], length_s, this.most_s);
+    if (is_long || turn !== this.turn) URL.revokeObjectURL(sound);
+    if (turn !== this.turn) return; // another was chosen meanwhile
+    if (is_long) {
+      this.say("");
+      const values = { name: taken[0].name, lasts: clock(length_s), most: clock(this.most_s) };
+      return this.problem(`${t("{name} lasts {lasts}; at most {most} are taken.", values)} `
+        + (this.dataset.advice ?? ""));
+    }
+    this.play(sound);
+    this.files = taken;
     this.is_new = true;
-    this.takes = "";
-    this.wait(t("Sending …"));
-    this.estimate();
+    this.takes = this.dataset.times ? this.estimate(length_s) : "";
+    this.wait(t("Sending …") + this.takes);
     this.problem(note);
     send(this.dataset.to, taken);
   }
 
-  // How long judging takes is told before it begins, where the browser can tell how long a sound is.
-  async estimate() {
-    if (!this.dataset.times) return;
-    const sound = sounds.get(this.id), audio = new Audio();
-    audio.preload = "metadata";
-    await new Promise((resolve) => {
-      audio.addEventListener("loadedmetadata", resolve);
-      audio.addEventListener("error", resolve);
-      audio.src = sound;
-    });
-    if (!Number.isFinite(audio.duration) || sound !== sounds.get(this.id) || !this.is_waiting) return;
-    this.takes = ` ${t("To judge {length} of sound takes {time}.", {
-      length: clock(audio.duration),
-      time: about(audio.duration / Number(this.dataset.times)),
+  // How long judging takes, told before it begins; nothing where it is not known how long a sound is.
+  estimate(length_s) {
+    if (!Number.isFinite(length_s)) return "";
+    return ` ${t("To judge {length} of sound takes {time}.", {
+      length: clock(length_s),
+      time: about(length_s / Number(this.dataset.times)),
     })}`;
-    this.say(this.querySelector("[role=status]").textContent + this.takes);
   }
 
   is_sound({ name }) {
     const suffix = name.slice(name.lastIndexOf(".")).toLowerCase();
     return !name.startsWith(".") && this.dataset.folder.split(" ").includes(suffix);
-  }
-
-  keep(files) {
-    this.play(URL.createObjectURL(files[0]));
-    this.files = files;
-    this.dispatchEvent(new CustomEvent("taken", { detail: files }));
   }
 
   // What the next answer is of; the last sound is kept until there is one.

@@ -27,7 +27,7 @@ export class Trim {
       const what = target.closest("[data-do]")?.dataset.do;
       if (!what) return;
       window.voice.again(timeline.dataset.source, true);
-      pick(timeline.dataset.source, what === "all" ? null : { start_s: this.from_s, end_s: this.to_s }, "trim");
+      pick(timeline.dataset.source, what === "all" ? {} : { start_s: this.from_s, end_s: this.to_s }, "trim");
     });
     timeline.canvas.addEventListener("pointerdown", (event) => this.take(event));
     this.set(0, duration_s);

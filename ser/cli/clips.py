@@ -8,6 +8,7 @@ from ser.cli.setting import add_setting, pipeline_in_setting
 from ser.cli.shared import (
     DONE,
     SOME_FAILED,
+    UsageError,
     add_options,
     bar,
     files_of,
@@ -70,8 +71,8 @@ def main(arguments: list[str]) -> int:
             f"revision {pipeline.checkpoint.revision}"
         )
         return DONE
-    status = DONE
-    for file in files_of(options.files):
+    status, n_files = DONE, 0
+    for n_files, file in enumerate(files_of(options.files), 1):  # noqa: B007
         if reason := why_not(file):
             note(f"{shown(file)}: {reason}")
             status = SOME_FAILED
@@ -89,6 +90,8 @@ def main(arguments: list[str]) -> int:
             say(json.dumps(answer))
         else:
             say(_table(shown(file), prediction, options.quiet))
+    if not n_files:
+        raise UsageError("There is no name in the list on standard input.")
     return status
 
 

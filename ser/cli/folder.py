@@ -58,13 +58,14 @@ def main(arguments: list[str]) -> int:
     options = parser().parse_intermixed_args(arguments)
     if options.workers is not None and not 1 <= options.workers <= MOST_WORKERS:
         raise UsageError(f"--workers takes 1 to {MOST_WORKERS} on this machine.")
-    check_table(options.out)
+    check_table(options.out, options.sources)
     try:
         files = _at_most(MOST_FILES, _files(options.sources))
     except OSError as error:
         raise UsageError(f"{shown(error.filename)}: {error.strerror}.") from error
     if not files:
-        raise UsageError(f"There is no sound file in {', '.join(map(shown, options.sources))}.")
+        named = ("standard input" if name == "-" else shown(name) for name in options.sources)
+        raise UsageError(f"There is no sound file in {', '.join(named)}.")
     progress: Progress | None = None
 
     def tell(n_done: int, n_files: int) -> None:

@@ -46,7 +46,9 @@ def pipeline_in_setting(options: argparse.Namespace) -> EmotionPipeline:
     if options.keep and not (options.adapt or options.voice):
         raise UsageError("--keep needs --adapt or --voice: nothing is learnt without.")
     if options.keep:
-        check_writable(options.keep)
+        if options.keep.suffix != ".json":
+            raise UsageError(f"--keep writes JSON: please name a .json, not {options.keep}.")
+        check_writable(options.keep, options.voice)
     pipeline = load_pipeline(options.checkpoint)
     if not (options.adapt or options.voice):
         return pipeline

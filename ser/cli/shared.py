@@ -4,10 +4,8 @@ import argparse
 import glob
 import os
 import re
-import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,7 +16,7 @@ from ser.recordings.whole_files import OutputError, readable
 from ser.restriction import checked
 from ser.sound.audio import AudioError
 
-DONE, SOME_FAILED, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
+DONE, SOME_FAILED, UNUSABLE = 0, 1, 2
 BROKEN_PIPE = 141
 BAR_WIDTH = 30  # characters of a probability of 1
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
@@ -149,20 +147,6 @@ def note(text: str) -> None:
 def bar(share: float) -> str:
     """A share between 0 and 1, drawn."""
     return "█" * round(BAR_WIDTH * share)
-
-
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """Let SIGTERM stop a command as Ctrl-C does."""
-
-    def stop(*_) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def output(text: str) -> Path:

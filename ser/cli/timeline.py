@@ -9,6 +9,7 @@ from ser.cli.setting import add_setting, pipeline_in_setting
 from ser.cli.shared import (
     DONE,
     SOME_FAILED,
+    UNUSABLE,
     UsageError,
     add_options,
     bar,
@@ -22,7 +23,7 @@ from ser.labels import EMOTIONS
 from ser.recordings.labels import NAMES, check_outputs, write_labels
 from ser.recordings.reading import clock
 from ser.recordings.timeline import Timeline, timeline
-from ser.recordings.whole_files import readable
+from ser.recordings.whole_files import OutputError, readable
 from ser.sound.audio import AudioError
 
 
@@ -50,7 +51,7 @@ def main(arguments: list[str]) -> int:
     if options.file == "-":
         raise UsageError("A timeline is made of a file. For samples from a pipe: ser live -")
     check_file(options.file)
-    check_outputs(options.out)
+    check_outputs(options.out, [options.file, *options.voice, *filter(None, [options.adapt])])
     pipeline = pipeline_in_setting(options)
     progress, name = Progress(options.quiet), readable(options.file)
 
@@ -65,15 +66,21 @@ def main(arguments: list[str]) -> int:
         note(f"{name}: {reason_of(error)}")
         return SOME_FAILED
     progress.end()
+    status = DONE
+    for path in options.out:  # before the table, whose reader may leave
+        try:
+            write_labels(found, options.file, path)
+        except OutputError as error:
+            note(f"error: {error}")
+            status = UNUSABLE
+            continue
+        if not options.quiet:
+            note(f"written: {path}")
     if options.json:
         say(json.dumps({"file": name, **found.to_dict()}))
     else:
         say("\n".join(_table(name, found)))
-    for path in options.out:
-        write_labels(found, options.file, path)
-        if not options.quiet:
-            note(f"written: {path}")
-    return DONE
+    return status
 
 
 def _table(file: str, found: Timeline) -> Iterator[str]:

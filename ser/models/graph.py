@@ -43,6 +43,9 @@ class WindowAnswer(NamedTuple):
 class GraphModel:
     """A graph that takes `features` (1, n_frames, n_features), with weights in files beside it.
 
+    The files are read at once. By itself, ONNX Runtime maps them, and ends the process with SIGBUS
+    where somebody writes another model over them.
+
     Activations are quantised by clip, so one clip is judged at a time: what stands beside it in a
     batch would change its answer.
     """
@@ -54,6 +57,10 @@ class GraphModel:
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         providers = ["CPUExecutionProvider"]
         try:
+            weights = {file.name: file.read_bytes() for file in path.parent.glob("*.safetensors")}
+            options.add_external_initializers_from_files_in_memory(
+                list(weights), list(weights.values()), [len(data) for data in weights.values()]
+            )
             self._session = onnxruntime.InferenceSession(path, options, providers=providers)
         except Exception as error:  # ONNX Runtime raises classes of its own for each of its codes
             raise GraphError(str(error)) from error

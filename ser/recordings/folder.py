@@ -1,6 +1,5 @@
 """Many files -> one row each, on all cores; a run that was killed goes on where it was."""
 
-import csv
 import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 from ser.pipeline import EmotionPipeline
 from ser.prediction import numbers
 from ser.recordings.journal import Journal
-from ser.recordings.labels.tables import check_parquet, write_parquet
+from ser.recordings.labels.tables import check_parquet, csv_writer, write_parquet
 from ser.recordings.rows import COLUMNS, MORE_COLUMNS, Row, Task
 from ser.recordings.whole_files import OutputError, check_writable, write_whole
 from ser.recordings.workers import rows_as_done
@@ -86,7 +85,8 @@ def write_folder(
     Raises OutputError where `path` cannot be written, and what `judge_files` raises.
     """
     chosen = None if emotions is None else checked(emotions)
-    check_table(path)
+    names = list(dict.fromkeys(os.fspath(file) for file in files))
+    check_table(path, names)
     loaded = EmotionPipeline.from_pretrained(checkpoint).checkpoint
     run = {
         "model": {"name": loaded.name, "revision": loaded.revision},
@@ -94,14 +94,13 @@ def write_folder(
     }
     journal = Journal(path, run | ({"embedding": True} if embedding else {}))
     try:
-        names = list(dict.fromkeys(os.fspath(file) for file in files))
         missing = [name for name in names if name not in journal.rows]
         n_done = len(names) - len(missing)
         if progress:
             progress(n_done, len(names))
         task = Task(checkpoint, chosen, embedding)
         if missing:
-            for file, row in rows_as_done(missing, task, n_workers):
+            for file, row in rows_as_done(journal.begun(missing), task, n_workers):
                 journal.add(file, row)
                 n_done += 1
                 if progress:
@@ -115,9 +114,9 @@ def write_folder(
     return sum(row["error"] is not None for row in rows)
 
 
-def check_table(path: Path) -> None:
-    """Raise OutputError where rows could not be written to `path`."""
-    check_writable(path)
+def check_table(path: Path, sources: Iterable[str | os.PathLike] = ()) -> None:
+    """Raise OutputError where rows could not be written to `path`, or it is one of `sources`."""
+    check_writable(path, sources)
     if path.suffix.lower() not in (".csv", ".parquet"):
         raise OutputError(f"{path}: rows are written as .csv or .parquet, by the file's name.")
     if path.suffix.lower() == ".parquet":
@@ -141,7 +140,7 @@ def _write_parquet(rows: list[Row], path: Path, embedding_size: int) -> None:
 
 def _write_csv(rows: list[Row], path: Path, embedding_size: int) -> None:
     with path.open("w", encoding="utf-8", newline="") as out:
-        writer = csv.writer(out, lineterminator="\n")
+        writer = csv_writer(out)
         if not embedding_size:
             writer.writerow(COLUMNS)
             writer.writerows([_cell(row[name]) for name in COLUMNS] for row in rows)

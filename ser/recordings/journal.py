@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 from base64 import b64decode, b64encode
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,17 @@ class Journal:
     def __init__(self, path: Path, run: dict):
         self.path = path.with_name(f"{path.name}.journal")
         self.rows: dict[str, Row] = {}
+        self._marks: dict[str, list[int]] = {}  # of files that have been begun
+        while not self._open():
+            self.close()
+        try:
+            self._read({"version": VERSION, **run})
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self) -> bool:
+        """Open the file for this run alone; False if another run took it away meanwhile."""
         try:
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
         except OSError as error:
@@ -41,12 +53,17 @@ class Journal:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             self.close()
-            raise OutputError(f"Another run is writing {path} just now.") from error
+            if isinstance(error, BlockingIOError):
+                raise OutputError(f"Another run is using {self.path} just now.") from error
+            raise OutputError(f"{self.path} cannot be locked: {error.strerror}.") from error
+        return self._is_there()
+
+    def _is_there(self) -> bool:
+        """Whether the file that is open is still the one of that name."""
         try:
-            self._read({"version": VERSION, **run})
-        except BaseException:
-            self.close()
-            raise
+            return os.path.samestat(os.fstat(self._file), os.stat(self.path))
+        except FileNotFoundError:
+            return False
 
     def _read(self, run: dict) -> None:
         data = self.path.read_bytes()
@@ -71,9 +88,15 @@ class Journal:
             if stamp == mark(file):
                 self.rows[file] = row
 
+    def begun(self, files: Iterable[str]) -> Iterator[str]:
+        """Hand files on to be judged; one that changes from now on is another one."""
+        for file in files:
+            self._marks[file] = mark(file)
+            yield file
+
     def add(self, file: str, row: Row) -> None:
         """Write down a row; it is there when this returns, whoever kills the process then."""
-        self._write([file, mark(file), row])
+        self._write([file, self._marks.pop(file, None) or mark(file), row])
         self.rows[file] = row
 
     def _write(self, entry) -> None:
@@ -90,7 +113,8 @@ class Journal:
 
     def remove(self) -> None:
         """Take it away, when the output is there."""
-        self.path.unlink()
+        if self._is_there():  # nobody has put another in its place
+            self.path.unlink()
         self.close()
 
 

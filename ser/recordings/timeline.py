@@ -17,17 +17,13 @@ from ser.recordings.reading import Reading
 from ser.recordings.utterances import Utterance, UtteranceCutter
 from ser.restriction import checked, sentence
 from ser.sound.audio import SILENCE_PEAK_DB
-from ser.sound.errors import SilentError
+from ser.sound.errors import CancelledError, SilentError
 from ser.sound.resampling import Resampler
 from ser.sound.sources import AudioSource
 
 TRACK_S = 0.5
 HELD_S = 1.0  # of silence between utterances over which a track goes on
 NO_SPEECH = "No speech was heard."
-
-
-class CancelledError(Exception):
-    """The caller wanted no more of it."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 
@@ -10,19 +10,34 @@ class OutputError(ValueError):
     """A file cannot be written; the message says why."""
 
 
-def check_writable(path: Path) -> None:
-    """Raise OutputError where `path` cannot be written, before any work is done for it."""
-    if path.is_dir():
-        raise OutputError(f"{path} is a folder: please name a file.")
-    if path.exists() and not path.is_file():  # which a file would take the place of
-        raise OutputError(f"{path} is a pipe or a device: please name a file.")
-    if not path.parent.is_dir():
-        raise OutputError(f"There is no folder {path.parent}: please make it first.")
+def check_writable(path: Path, sources: Iterable[str | os.PathLike] = ()) -> None:
+    """Raise OutputError where `path` cannot be written, before any work is done for it.
+
+    It may be none of `sources`, the files to read, either.
+    """
+    try:
+        if path.is_dir():
+            raise OutputError(f"{path} is a folder: please name a file.")
+        if path.exists() and not path.is_file():  # which a file would take the place of
+            raise OutputError(f"{path} is a pipe or a device: please name a file.")
+        if not path.parent.is_dir():
+            raise OutputError(f"There is no folder {path.parent}: please make it first.")
+    except OSError as error:  # such as a name that is too long
+        raise OutputError(f"{path} cannot be written: {error.strerror}.") from error
     try:
         with tempfile.TemporaryFile(dir=path.parent):
             pass
     except OSError as error:
         raise OutputError(f"{path.parent} cannot be written to: {error.strerror}.") from error
+    if path.exists() and any(_is_same(path, source) for source in sources):
+        raise OutputError(f"{path} is one of the files to read: please name another output.")
+
+
+def _is_same(path: Path, source: str | os.PathLike) -> bool:
+    try:
+        return path.samefile(source)
+    except OSError:  # it is not there
+        return False
 
 
 def write_whole(path: Path, fill: Callable[[Path], None]) -> None:
@@ -32,10 +47,11 @@ def write_whole(path: Path, fill: Callable[[Path], None]) -> None:
     Raises OutputError where it cannot be written, as on a full disk.
     """
     check_writable(path)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = None
     try:
+        handle, name = tempfile.mkstemp(prefix=".ser-", dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
         fill(temporary)
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
@@ -44,7 +60,8 @@ def write_whole(path: Path, fill: Callable[[Path], None]) -> None:
     except OSError as error:
         raise OutputError(f"{path} could not be written: {error.strerror or error}.") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary:
+            temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -64,11 +64,16 @@ def _scaled(samples: np.ndarray) -> np.ndarray:
     if kind.kind == "i" and kind.itemsize > 2:
         if _holds(16, least, most):
             return samples.astype(np.int16)
-        if kind.itemsize > 4 and _holds(24, least, most):
+        if _holds(24, least, most) and (kind.itemsize > 4 or _uses_low_byte(samples)):
             return samples.astype(np.int32) << 8
         if kind.itemsize > 4 and _holds(32, least, most):
             return samples.astype(np.int32)
     return samples
+
+
+def _uses_low_byte(samples: np.ndarray) -> bool:
+    """Whether 32 bits are no quiet recording of 24, which libraries move up to the full scale."""
+    return bool((samples & 0xFF).any())
 
 
 def _holds(n_bits: int, least: np.integer, most: np.integer) -> bool:

@@ -5,7 +5,7 @@ are decoded block by block and resampled at once, so memory stays bounded by the
 are allowed, whatever the container says.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +15,7 @@ from ser.sound import decoders
 from ser.sound.decoders import Stream
 from ser.sound.errors import (
     AudioError,
+    CancelledError,
     EmptyAudioError,
     SilentError,
     TooShortError,
@@ -55,7 +56,7 @@ class Sound(NamedTuple):
     warnings: list[str]
 
 
-def read_audio(source: AudioSource) -> Sound:
+def read_audio(source: AudioSource, is_over: Callable[[], bool] | None = None) -> Sound:
     """Read a sound into the one form the project works on.
 
     Parameters
@@ -63,6 +64,8 @@ def read_audio(source: AudioSource) -> Sound:
     source
         A path, the bytes of a file, or `(rate_hz, samples)` with samples of shape (n,) or
         (n, n_channels): floats around [-1, 1], or integers, which are scaled by their full range.
+    is_over
+        Asked now and then; the work ends soon after it has become True.
 
     Returns
     -------
@@ -74,11 +77,12 @@ def read_audio(source: AudioSource) -> Sound:
     Raises
     ------
     AudioError
-        One subclass for each reason to refuse; FileNotFoundError for a path that is not there.
+        One subclass for each reason to refuse; FileNotFoundError for a path that is not there,
+        CancelledError where `is_over`.
     """
     for way in ways_to_read(source, MAX_DURATION_S):
         try:
-            return _read(way)
+            return _read(way, is_over)
         except soundfile.LibsndfileError:  # another decoder may read it
             continue
     raise UnreadableAudioError(decoders.DAMAGED)
@@ -95,12 +99,12 @@ def peak_db(waveform: np.ndarray) -> float:
     return 20 * np.log10(peak) if peak > 0 else -np.inf
 
 
-def _read(open_stream: Way) -> Sound:
+def _read(open_stream: Way, is_over: Callable[[], bool] | None) -> Sound:
     """Read the mean of the channels; where it cannot stand for them, open the stream again."""
     with open_stream() as stream:
         check_header(stream, MAX_DURATION_S)
         mix = Mix(stream.rate_hz)
-        waveform = _collect(mix.mean(stream.blocks), stream)
+        waveform = _collect(mix.mean(_until(is_over, stream.blocks)), stream)
         promised_s = (stream.n_promised or stream.n_frames or 0) / stream.rate_hz
     warnings = []
     if (loudest := mix.cancelled_channel()) is not None:
@@ -112,6 +116,15 @@ def _read(open_stream: Way) -> Sound:
         raise SilentError("It is silent: please check that the microphone is on, and speak up.")
     missing = cut_off(promised_s, len(waveform) / SAMPLE_RATE, MISSING_S)
     return Sound(waveform, [*missing, *warnings])
+
+
+def _until(
+    is_over: Callable[[], bool] | None, blocks: Iterator[np.ndarray]
+) -> Iterator[np.ndarray]:
+    for block in blocks:
+        if is_over and is_over():
+            raise CancelledError
+        yield block
 
 
 def _channel(open_stream: Way, channel: int) -> np.ndarray:

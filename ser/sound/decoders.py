@@ -21,13 +21,12 @@ import soundfile
 
 from ser.sound.errors import TooMuchError, UnreadableAudioError
 from ser.sound.joined import Slice, pieces
-from ser.sound.lengths import length_told, share_there
+from ser.sound.lengths import UNSUPPORTED, length_told, refuse_ima_wav, share_there
 from ser.sound.resampling import Resampler
 
 BLOCK_FRAMES = 65_536  # decoded at a time
 UNKNOWN_FRAMES = 2**36  # nothing is that long: more is a way to say that nobody knows
 WRONGLY_DECODED = {("AIFF", "IMA_ADPCM")}  # as noise: Apple's is laid out in another way
-UNSUPPORTED = 3  # libsndfile's number for a format that it does not know
 FFMPEG_TIMEOUT_S = 60.0  # for ten minutes of sound
 PROCESSOR_S = 20.0  # that libsndfile may take for as much
 DAMAGED = "The file cannot be decoded: it is damaged or not a sound file. Please export it anew."
@@ -85,14 +84,14 @@ def sniff(head: bytes) -> tuple[bool, str]:
 
 
 class _SoundFile(soundfile.SoundFile):
-    """A SoundFile that is read from start to end where it does not tell its length.
+    """A SoundFile that is read from start to end: soundfile seeks to where it stands otherwise.
 
-    soundfile seeks after every block to where it stands. libsndfile cannot do that at the end of a
-    FLAC whose length it does not know: the last block was lost in an error.
+    An MP3 of variable rate is then decoded without the frames before, up to 0.4 off, and a FLAC of
+    unknown length has lost its last block.
     """
 
     def seekable(self) -> bool:
-        return self.frames < UNKNOWN_FRAMES and super().seekable()
+        return False
 
 
 @contextmanager
@@ -131,8 +130,8 @@ def _open_one(piece: Slice, budget: "_Budget", descriptor: int | None = None) ->
     Then libsndfile reads by itself. Where it calls Python for bytes, a Ctrl-C in that moment is
     lost, and what was read ends there.
     """
+    refuse_ima_wav(piece)
     share = share_there(piece)
-    piece.seek(0)
     with length_told(piece) as told, _opened(told, piece, descriptor) as sound:
         if (sound.format, sound.subtype) in WRONGLY_DECODED:
             raise soundfile.LibsndfileError(UNSUPPORTED)
@@ -209,7 +208,7 @@ def open_with_ffmpeg(path: Path, demuxer: str, max_s: float) -> Iterator[Stream]
     if demuxer == "aac":  # which does not tell: ffprobe guesses from the first bit rate
         duration_s = None
     n_frames = None if duration_s is None else round(duration_s * rate_hz)
-    counts_bytes = n_frames and demuxer in ("wav", "caf")  # which are there; others believe headers
+    counts_bytes = n_frames and demuxer in ("wav", "caf", "mov")  # that are there
     n_promised = round(n_frames / share_there(path)) if counts_bytes else n_frames
     timeout_s = FFMPEG_TIMEOUT_S * max(1.0, max_s / 600)
     with _Child(command, timeout_s) as child:

@@ -10,6 +10,10 @@ class AudioError(ValueError):
     code = "not_judged"
 
 
+class CancelledError(Exception):
+    """Nobody waits for the answer any longer."""
+
+
 class UnreadableAudioError(AudioError):
     """Not a sound file, a damaged one, or one in a form that nothing here decodes."""
 

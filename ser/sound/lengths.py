@@ -15,6 +15,10 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+import soundfile
+
+UNSUPPORTED = 3  # libsndfile's number for a format that it does not know
+IMA_ADPCM = b"\x11\0"  # what a WAV calls it
 FAR_AWAY = 2**40  # bytes
 MOST_CHUNKS = 1000  # looked through, so that no file costs much; real ones have a dozen
 
@@ -92,20 +96,61 @@ class _Endless:
 
 
 def share_there(file: Path | io.BytesIO) -> float:
-    """How much of the sound is there that a header of chunks promises; 1 where it is not cut off.
+    """How much of the sound is there that a header promises; 1 where it is not cut off.
 
-    A size of 2 GiB or more is no promise: so say pipes that nobody knows.
+    A size of 2 GiB or more is no promise: so say pipes that nobody knows. Of MP4 files that were
+    put end to end, whose first one alone is read, it is the share of that.
     """
     with file.open("rb") if isinstance(file, Path) else nullcontext(file) as opened:
         end = opened.seek(0, io.SEEK_END)
         opened.seek(0)
-        kind = _KINDS.get(opened.read(12)[:4])
-        chunks = islice(_chunks(opened, kind, kind.first, end), MOST_CHUNKS) if kind else ()
-        sizes = [(start, size) for name, start, size in chunks if name == kind.sound]
+        head = opened.read(12)
+        kind = _KINDS.get(head[:4])
+        if kind:
+            chunks = islice(_chunks(opened, kind, kind.first, end), MOST_CHUNKS)
+            sizes = [(start, size) for name, start, size in chunks if name == kind.sound]
+        elif head[:4] == b".snd" and len(head) == 12:
+            sizes = [struct.unpack(">4xII", head)]
+        elif head[4:8] == b"ftyp":
+            sizes = [(0, end * end // first) for first in islice(_mp4_files(opened, end), 1)]
+        else:
+            sizes = []
         opened.seek(0)
     start, size = sizes[0] if sizes else (0, 0)
-    is_cut = end - start < size < 2**31
+    is_cut = 0 < end - start < size < 2**31
     return (end - start) / size if is_cut else 1.0
+
+
+def _mp4_files(file: BinaryIO, end: int) -> Iterator[int]:
+    """Where further files begin behind the first one: at a box that only stands at a start."""
+    at = 0
+    for _ in range(MOST_CHUNKS):
+        file.seek(at)
+        head = file.read(16)
+        if len(head) < 16:
+            return
+        size, name, size_64 = struct.unpack(">I4sQ", head)
+        if at and name == b"ftyp":
+            yield at
+        size = size_64 if size == 1 else size
+        if size < 8 or (at := at + size) >= end:
+            return
+
+
+def refuse_ima_wav(file: BinaryIO) -> None:
+    """Raise soundfile.LibsndfileError for a WAV of IMA ADPCM, before libsndfile opens it.
+
+    Of lengths that lie, libsndfile 1.2.2 writes past its memory (CVE-2026-37555).
+    """
+    end = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    kind = _KINDS.get(file.read(4))
+    if kind is None or kind.sound != b"data":
+        return
+    for name, start, _ in islice(_chunks(file, kind, kind.first, end), MOST_CHUNKS):
+        file.seek(start)
+        if name == b"fmt " and file.read(2) == IMA_ADPCM:
+            raise soundfile.LibsndfileError(UNSUPPORTED)
 
 
 def _is_mp3_without_length(file: BinaryIO) -> bool:

@@ -11,10 +11,12 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import numpy as np
+import soundfile
 
 from ser.sound import decoders
 from ser.sound.arrays import EXPECTED, MAX_CHANNELS, checked_array
 from ser.sound.errors import (
+    AudioError,
     EmptyAudioError,
     NotFiniteError,
     TooLongError,
@@ -50,6 +52,15 @@ def ways_to_read(source: AudioSource, max_s: float) -> Iterator[Way]:
         raise UnreadableAudioError(
             f"Expected a path, bytes or (rate, samples), not {type(source).__name__}."
         )
+
+
+def told_s(path: Path, max_s: float = 600.0) -> float | None:
+    """Seconds that a header promises, before any is decoded; None where it promises nothing."""
+    try:
+        with next(ways_to_read(path, max_s))() as stream:
+            return None if stream.n_frames is None else stream.n_frames / max(1, stream.rate_hz)
+    except (AudioError, OSError, soundfile.LibsndfileError, StopIteration):
+        return None
 
 
 def check_header(stream: decoders.Stream, max_s: float) -> None:

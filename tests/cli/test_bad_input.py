@@ -3,8 +3,10 @@
 import io
 import os
 import resource
+import signal
 import stat
 import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -41,6 +43,12 @@ def test_a_list_may_come_from_any_system():
 def test_what_is_no_list_is_said(data, sentence):
     with pytest.raises(UsageError, match=sentence):
         names(data)
+
+
+@pytest.mark.parametrize("command", [["-"], ["folder", "-", "--out", "never.csv"]])
+def test_an_empty_list_is_said(command):
+    done = run(*command, input="\n")
+    assert done.returncode == 2 and done.stderr.endswith("standard input.\n")
 
 
 @pytest.mark.parametrize("command", [["-"], ["folder", "-", "--out", "never.csv"]])
@@ -103,6 +111,27 @@ def test_endless_cut_and_wild_files(bad):
     assert run("folder", bad, "--out", out).returncode == 1
     rows = out.read_text()
     assert "is a pipe" in rows and "far too large" in rows and "Cut off" in rows
+
+
+LOADING = """
+import os, sys, ser.__main__ as command
+
+def load(name):  # as onnxruntime is loaded when a signal comes
+    try:
+        os.kill(os.getpid(), {sign})
+    except KeyboardInterrupt as error:
+        raise ImportError("initialization failed") from error
+
+command.import_module = load
+sys.exit(command.main(["a.wav"]))
+"""
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_whoever_stops_it_while_it_is_loaded_is_heard(sign):
+    code = LOADING.format(sign=int(sign))
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "stopped\n")
 
 
 def test_live_says_where_files_go():

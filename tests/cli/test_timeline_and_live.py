@@ -1,6 +1,7 @@
 import json
 import os
 import pty
+import resource
 import signal
 import subprocess
 import sys
@@ -37,6 +38,39 @@ def test_a_table_and_the_files_that_were_asked_for(talk, found, tmp_path):
     assert "share of the time of speech" in done.stdout
     assert json.loads(out[2].read_text()) == {"file": str(talk), **found.to_dict()}
     assert sorted(tmp_path.iterdir()) == sorted(out)
+
+
+def test_the_files_are_written_whoever_leaves_and_whatever_else_fails(talk, found, tmp_path):
+    arguments = ("timeline", talk, "--out", tmp_path / "t.json", "--out", tmp_path / "t.csv")
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = run(*arguments, capture_output=False, stdout=writer)
+    os.close(writer)
+    assert done.returncode == 141 and (tmp_path / "t.csv").exists()
+    (tmp_path / "t.csv").unlink()
+
+    def little_room():
+        room = len(json.dumps(found.to_dict()))  # bytes of a file, which the JSON needs with more
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+
+    done = run(*arguments, preexec_fn=little_room)
+    assert done.returncode == 2 and "t.json could not be written" in done.stderr
+    assert f"written: {tmp_path / 't.csv'}\n" in done.stderr and "share of" in done.stdout
+
+
+def test_the_recording_is_not_written_over(talk, tmp_path):
+    sound = tmp_path / "talk.json"
+    sound.write_bytes(talk.read_bytes())
+    for arguments in (
+        ("timeline", sound, "--out", sound),
+        ("timeline", talk, "--voice", sound, "--out", sound),
+        (talk, "--voice", sound, "--keep", sound),
+    ):
+        done = run(*arguments)
+        assert done.returncode == 2 and "is one of the files to read" in done.stderr
+    done = run(talk, "--voice", talk, "--keep", tmp_path / "k.wav")
+    assert done.returncode == 2 and "please name a .json" in done.stderr
+    assert sound.read_bytes() == talk.read_bytes() and list(tmp_path.iterdir()) == [sound]
 
 
 def test_json_among_some_emotions(talk):

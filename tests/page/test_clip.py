@@ -217,6 +217,8 @@ def test_where_nobody_speaks_there_is_no_expression(open_page, tmp_path):
     expect(page.locator("#said .answer")).to_have_text("No speech heard")
     expect(page.locator("#said .answer")).to_be_focused()
     expect(page.locator("#said table.bars")).to_have_count(0)
+    shown = page.locator("#clip-time voice-timeline").evaluate("one => Object.keys(one.shown)")
+    assert "peaks" in shown and "attention" not in shown
     expect(charts(page)).to_have_count(0)
     page.screenshot(path=SCREENSHOTS / "clip-no-speech.png", full_page=True)
 
@@ -278,6 +280,39 @@ def test_what_cannot_be_judged_is_said_in_a_sentence_each(open_page, tmp_path):
     page.locator("#clip input[type=file]").set_input_files([SPOKEN, tmp_path / "notes.wav"])
     expect(problem).to_contain_text("One file at a time here: middle-and-lively.flac is judged")
     expect(page.locator("#said")).to_contain_text(SENTENCE)
+
+
+def test_what_lasts_too_long_is_told_before_it_is_sent(open_page, tmp_path, speech):
+    page = open_page(running_app(), SMALL_PHONE)
+    sent = []
+    page.on("request", lambda r: sent.append(r.url) if "/upload" in r.url else None)
+    soundfile.write(tmp_path / "hours.flac", np.tile(speech, 400), SAMPLE_RATE)
+    choose(page, tmp_path / "hours.flac")
+    problem = page.locator("#clip [role=alert]")
+    expect(problem).to_contain_text("; at most 10:00 are taken. The part “Long” takes")
+    expect(problem).to_be_in_viewport()
+    assert not sent
+    choose(page, SPOKEN)
+    expect(page.locator("#said .answer")).to_be_focused()
+    expect(problem).to_be_empty()
+
+
+def test_a_length_that_the_browser_guesses_refuses_nothing(open_page, tmp_path, ffmpeg):
+    page = open_page(running_app(), DESKTOP)
+    quiet, spoken, both = (tmp_path / f"{name}.mp3" for name in ("quiet", "spoken", "both"))
+    bare = ("-write_xing", "0", "-id3v2_version", "0")  # nothing tells how long it is
+    ffmpeg("-f", "lavfi", "-i", "anullsrc=d=3:r=16000", "-b:a", "8k", *bare, quiet)
+    ffmpeg("-i", SPOKEN, "-ar", "16000", "-b:a", "160k", *bare, spoken)
+    both.write_bytes(quiet.read_bytes() + 16 * spoken.read_bytes())  # less than a minute
+    page.evaluate("document.body.insertAdjacentHTML('beforeend', '<input type=file id=guess>')")
+    page.locator("#guess").set_input_files(both)
+    guessed_s = page.locator("#guess").evaluate(
+        """async ({ files }) => (await import("/browser/length.js"))
+        .length(URL.createObjectURL(files[0]))"""
+    )
+    assert guessed_s > 600
+    choose(page, both)
+    expect(page.locator("#said .answer")).to_be_focused()
 
 
 def test_any_kind_of_file_may_be_chosen_and_a_video_is_judged(open_page, tmp_path, ffmpeg):

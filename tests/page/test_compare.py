@@ -130,7 +130,14 @@ def test_about_is_read_on_a_phone(open_page):
     expect(part).to_contain_text("deleted within 10 minutes")
     expect(part.locator(".steps figure")).to_have_count(3)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    assert page.evaluate("document.documentElement.scrollHeight") < 8 * PHONE["height"]
     page.screenshot(path=SCREENSHOTS / "about-phone.png", full_page=True)
+    for title in part.locator("summary").all():
+        inside = title.locator("xpath=..").locator("table").first
+        expect(inside).to_be_hidden()
+        title.press("Enter")
+        expect(inside).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
 def test_about_gives_the_figures_of_the_metrics():

@@ -91,15 +91,19 @@ def test_what_python_says_is_in_every_language(language, pipeline, turns):
 @pytest.mark.parametrize(
     ("sentence", "german"),
     [
-        ("Very short (0.6 s): a whole sentence gives a better answer.", "Sehr kurz (0.6 s)"),
+        ("Very short (0.6 s): a whole sentence gives a better answer.", "Sehr kurz (0,6 s)"),
+        ("0.26 s is too short: please speak for at least a second.", "0,26 s sind zu kurz"),
+        ("Cut off: 2.5 s were promised, 1.3 s are there.", "2,5 s waren angekündigt, 1,3 s sind"),
+        ("Damaged after 0:12: only what comes before was heard.", "Ab 0:12 beschädigt"),
+        ("There is no model of the name '1.5' here.", "mit dem Namen '1.5'"),
         ("Judged among sad, happy only: the others were left out.", "traurig, fröhlich"),
         ("Longer than 3 hours: please send a shorter part.", "Länger als 3 Stunden"),
         ("This is not a sound file known here: please send WAV, FLAC, OGG or MP3.", "OGG oder MP3"),
     ],
 )
 def test_what_ser_says_is_translated_with_its_values(sentence, german):
-    assert german in speaking("de").heard(sentence)
-    assert speaking("en").heard(sentence) == sentence
+    assert german in speaking("de").translated(sentence)
+    assert speaking("en").translated(sentence) == sentence
 
 
 def test_a_sentence_without_translation_stays_english_as_a_whole_and_is_marked_so():

@@ -17,6 +17,25 @@ PARTS = ("clip", "live", "long", "many", "compare", "about")
 WIDTHS = {"phone": (360, 740), "tablet": (820, 1180), "desktop": (1280, 900)}
 SPOKEN = EXAMPLES / "middle-and-lively.flac"
 SERIOUS = ("serious", "critical")
+SMALL = """() => {
+    const found = [], typefaces = new Set();
+    const seen = (one) => one.offsetParent && !one.closest(".told");
+    const about = (one) => `${one.outerHTML.slice(0, 120)} (${one.textContent.slice(0, 30)})`;
+    for (const one of document.querySelectorAll(".part *, footer *")) {
+        const style = getComputedStyle(one), is_drawn = one.ownerSVGElement;
+        if (![...one.childNodes].some((c) => c.nodeType === 3 && c.textContent.trim())) continue;
+        if (is_drawn ? !one.getClientRects().length : !seen(one)) continue;
+        if (!one.closest("pre, code")) typefaces.add(style.fontFamily);
+        if (!is_drawn && parseFloat(style.fontSize) < 16) found.push(`text: ${about(one)}`);
+    }
+    for (const one of document.querySelectorAll("button, input, select, summary, a[href]")) {
+        if (!seen(one) || one.type === "file" || (one.matches("a") && one.closest("p"))) continue;
+        const { width, height } = (one.closest("label") ?? one).getBoundingClientRect();
+        if (Math.min(width, height) < 43.9) found.push(`${width} x ${height}: ${about(one)}`);
+    }
+    if (typefaces.size > 1) found.push(`typefaces: ${[...typefaces]}`);
+    return found;
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -36,10 +55,11 @@ def opened(open_page, part: str, width: str = "desktop", theme: str = "light") -
 
 
 def check(page: Page, name: str) -> None:
-    """Nothing to scroll sideways, nothing serious to axe-core; a picture to look at."""
+    """Nothing to scroll sideways, nothing small, nothing serious to axe-core; a picture."""
     page.wait_for_timeout(400)
     page.screenshot(path=SCREENSHOTS / f"matrix-{name}.png", full_page=True)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
+    assert page.evaluate(SMALL) == [], name
     found = Axe().run(page).response["violations"]
     told = [
         f"{one['id']}: {one['help']}: {[node['html'][:150] for node in one['nodes'][:3]]}"

@@ -1,15 +1,18 @@
 """Sharing and taking back in the browser, with the app and a Hub in processes of their own."""
 
+import asyncio
 import hashlib
 import time
 from collections.abc import Iterator
-from types import SimpleNamespace
+from concurrent.futures import ThreadPoolExecutor
 
+import gradio as gr
 import numpy as np
 import pytest
 import soundfile
 from gradio_client import Client, handle_file
 from playwright.sync_api import Browser, expect
+from starlette.requests import Request
 
 from page import sharing
 from page.consent import agree, consent
@@ -18,6 +21,7 @@ from ser.feedback.queue import CONSENT_VERSION
 from ser.labels import LABELS
 from ser.pipeline import GOLDEN_TOLERANCE, EmotionPipeline
 from ser.sound.audio import SAMPLE_RATE, load_audio
+from server.visitors import Visitors
 from tests.bounds import SIXTEEN_BITS
 from tests.hub.server import Hub
 from tests.page.app_server import (
@@ -368,13 +372,24 @@ def test_whoever_changes_the_consent_text_raises_its_version():
 
 
 @pytest.mark.parametrize(
-    ("headers", "expected"),
+    ("n_proxies", "forwarded", "expected"),
     [
-        ({}, "10.0.0.1"),
-        ({"x-forwarded-for": "203.0.113.9, 10.0.0.7"}, "203.0.113.9"),
-        ({"x-forwarded-for": ""}, "10.0.0.1"),
+        (0, None, "10.0.0.1"),
+        (0, "203.0.113.9", "10.0.0.1"),  # which anybody may write
+        (1, "203.0.113.9", "203.0.113.9"),
+        (1, "198.51.100.1, 203.0.113.9", "203.0.113.9"),
+        (2, "198.51.100.1, 203.0.113.9, 10.0.0.7", "203.0.113.9"),
     ],
 )
-def test_a_visitor_behind_a_proxy_is_counted_by_its_own_address(headers, expected):
-    request = SimpleNamespace(headers=headers, client=SimpleNamespace(host="10.0.0.1"))
-    assert sharing.address(request) == expected
+def test_a_visitor_is_counted_by_an_address_that_nobody_can_invent(n_proxies, forwarded, expected):
+    found = []
+
+    async def app(scope, receive, send):
+        found.append(sharing.address(gr.Request(Request(scope))))
+
+    headers = [(b"x-forwarded-for", forwarded.encode())] if forwarded else []
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": headers}
+    asked = Visitors(app, n_proxies)({**scope, "client": ("10.0.0.1", 9)}, None, None)
+    with ThreadPoolExecutor(1) as aside:  # Playwright's own loop runs in this thread
+        aside.submit(asyncio.run, asked).result()
+    assert found == [expected]

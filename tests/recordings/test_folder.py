@@ -1,5 +1,6 @@
 """Many files: one row each, whatever happens on the way."""
 
+import fcntl
 import json
 import os
 import signal
@@ -211,6 +212,52 @@ def test_two_runs_do_not_write_one_file_and_models_do_not_mix(tmp_path):
     journal.path.write_text("a shopping list\n")
     with pytest.raises(OutputError, match="no journal"):
         Journal(path, {"model": "a"})
+
+
+def test_a_journal_belongs_to_one_run_whoever_takes_it_away(tmp_path, monkeypatch):
+    first = Journal(tmp_path / "rows.csv", {"model": "a"})
+    first.path.unlink()  # by somebody who thought that it was left over
+    second = Journal(tmp_path / "rows.csv", {"model": "a"})
+    first.remove()
+    assert second.path.exists()
+    lock, n_locked = fcntl.flock, []
+
+    def lock_late(*asked):
+        if not n_locked:
+            second.remove()  # between the opening of the third and its lock
+        n_locked.append(lock(*asked))
+
+    monkeypatch.setattr(fcntl, "flock", lock_late)
+    third = Journal(tmp_path / "rows.csv", {"model": "a"})
+    monkeypatch.undo()
+    with pytest.raises(OutputError, match="Another run"):
+        Journal(tmp_path / "rows.csv", {"model": "a"})
+    third.remove()
+    assert len(n_locked) == 2 and not list(tmp_path.iterdir())
+
+
+def test_a_file_that_changes_while_it_is_judged_is_judged_again(speech, tmp_path):
+    clip, path = tmp_path / "a.wav", tmp_path / "rows.csv"
+    write(clip, speech)
+    journal = Journal(path, {"model": "a"})
+    (name,) = journal.begun([str(clip)])
+    write(clip, speech[:SAMPLE_RATE])
+    journal.add(name, {"file": name})
+    journal.close()
+    assert Journal(path, {"model": "a"}).rows == {}
+
+
+def test_a_list_is_not_written_over(folder, tmp_path):
+    names = tmp_path / "names.csv"
+    names.write_text(f"{folder / 'clip 00.wav'}\n")
+    before = names.read_bytes()
+    done = run("folder", names, "--out", names)
+    assert done.returncode == 2 and "is one of the files to read" in done.stderr
+    clip = tmp_path / "clip.csv"
+    clip.write_bytes((folder / "clip 00.wav").read_bytes())
+    with pytest.raises(OutputError, match="is one of the files to read"):
+        write_folder([clip], clip)
+    assert names.read_bytes() == before and sorted(tmp_path.iterdir()) == [clip, names]
 
 
 def test_the_command_says_what_it_cannot_do(folder, tmp_path):

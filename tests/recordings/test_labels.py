@@ -120,6 +120,15 @@ def test_tables_of_nothing_and_of_no_label(write, reader):
         assert row[name] is None or row[name] != row[name], "an empty cell is a missing value"
 
 
+@pytest.mark.parametrize("reader", READERS[:3])
+def test_a_name_with_a_line_break_in_it_is_one_name(write, reader):
+    for end in ("\r", "\n", "\r\n"):
+        file = f"Icon{end}.wav"
+        assert [row["file"] for row in rows_of(reader)(write(TWO, "t.csv", file=file))] == [
+            file
+        ] * 3
+
+
 def test_numbers_in_a_csv_are_plain_decimals(write):
     assert "e-" not in write(ONE, "t.csv").read_text().replace("file,", "")
     assert (
@@ -259,6 +268,23 @@ def test_a_file_that_cannot_be_written_is_said_before_the_work(tmp_path):
         check_outputs([tmp_path / "t.csv"])
     assert os.listdir(tmp_path) == ["t.csv"]
     assert form_of(Path("x.AUDFORMAT.CSV")) is tables.audformat
+
+
+def test_a_name_may_be_as_long_as_the_disk_takes_it_and_no_longer(write, tmp_path):
+    longest = "x" * (os.pathconf(tmp_path, "PC_NAME_MAX") - 4)
+    assert write(ONE, f"{longest}.csv").exists()
+    with pytest.raises(OutputError, match="cannot be written: File name too long"):
+        check_outputs([tmp_path / f"x{longest}.csv"])
+
+
+def test_what_is_read_is_never_written_over(tmp_path):
+    sound, link = tmp_path / "talk.json", tmp_path / "link.csv"
+    sound.write_bytes(b"a sound")
+    link.symlink_to(sound)
+    for path in (sound, tmp_path / "." / ".." / tmp_path.name / "talk.json", link):
+        with pytest.raises(OutputError, match="is one of the files to read"):
+            check_outputs([path], [tmp_path / "none.wav", sound])
+    check_outputs([tmp_path / "other.json"], [sound])
 
 
 def test_parquet_without_pyarrow_is_a_sentence(monkeypatch, tmp_path):

@@ -15,6 +15,7 @@ from websockets.exceptions import ConnectionClosed
 
 from server.limits import FRAME_BYTES, LiveLimits
 from server.live import Live
+from server.visitors import Visitors
 from tests.schema import check
 
 RATE_HZ = 16_000
@@ -22,9 +23,12 @@ START = {"rate_hz": RATE_HZ, "format": "s16le"}
 
 
 @contextmanager
-def live_server(pipeline, limits: LiveLimits | None = None) -> Iterator[tuple[str, Live]]:
+def live_server(
+    pipeline, limits: LiveLimits | None = None, n_proxies: int = 0
+) -> Iterator[tuple[str, Live]]:
     """Give its address and its sessions."""
     app, live = FastAPI(), Live(pipeline, limits)
+    app.add_middleware(Visitors, n_proxies=n_proxies)
 
     @app.websocket("/live")
     async def talk(one: WebSocket) -> None:

@@ -100,6 +100,18 @@ def test_files_that_nobody_waits_for(app, turns, tmp_path):
     assert has_ended(app)
 
 
+def test_a_long_clip_that_nobody_waits_for(app, turns, tmp_path):
+    path = tmp_path / "long.flac"
+    soundfile.write(path, np.tile(turns.samples, 60)[: 590 * SAMPLE_RATE], SAMPLE_RATE)
+    client = Client(app.url, verbose=False)
+    job = client.submit(handle_file(path), api_name="/predict")
+    until_it_works(app, job)
+    job.cancel()
+    time.sleep(2)  # speech is looked for in all of it at once
+    assert has_ended(app)
+    assert "Traceback" not in app.log.read_text()
+
+
 def test_the_server_ends_while_it_works(app, hours):
     client = Client(app.url, verbose=False)
     until_it_works(app, client.submit(clip=handle_file(hours), api_name="/timeline"))

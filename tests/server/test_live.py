@@ -252,6 +252,25 @@ def test_one_more_than_all_sessions_is_told_so_and_a_place_comes_free(pipeline):
     assert failed["error"]["code"] == "too_many_sessions" and ready["type"] == "ready"
 
 
+def test_one_visitor_does_not_take_all_places(pipeline):
+    def by(visitor: str) -> dict:
+        return {"additional_headers": {"X-Forwarded-For": f"1.1.1.1, {visitor}"}}
+
+    async def greedy(url):
+        async with connect(url, **by("192.0.2.1")) as first:
+            await begin(first)
+            async with connect(url, **by("192.0.2.1")) as second:
+                failed = await event(second)
+                await second.wait_closed()
+                assert second.close_code == 1013
+            async with connect(url, **by("192.0.2.2")) as other:
+                return failed, await begin(other)
+
+    with live_server(pipeline, LiveLimits(n_of_one=1), n_proxies=1) as (url, _):
+        failed, ready = asyncio.run(greedy(url))
+    assert failed["error"]["code"] == "too_many_sessions" and ready["type"] == "ready"
+
+
 def test_whoever_hangs_up_leaves_nothing_behind(pipeline, caplog):
     """In the middle of a judgement, without a word of goodbye."""
 

@@ -139,6 +139,7 @@ def lies() -> dict[str, bytes]:
         "garbage.amr": b"#!AMR\n" + garbage(5000),
         "garbage.wma": b"\x30\x26\xb2\x75" + garbage(5000),
         "garbage.au": b".snd" + garbage(5000),
+        "samples-far-away.au": b".snd" + struct.pack(">IIIII", 2**20, 0, 3, RATE_HZ, 1) + SAMPLES,
         "garbage.caf": b"caff\0\1\0\0" + garbage(5000),
         "garbage.aiff": b"FORM" + struct.pack(">I", 5000) + b"AIFF" + garbage(5000),
     }

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import soxr
 
 from ser.sound import decoders, errors
 from ser.sound.audio import SAMPLE_RATE, load_audio
@@ -108,6 +109,20 @@ def test_file_bytes_and_array_are_one_sound(tmp_path, noise, name):
     if exact:
         np.testing.assert_allclose(from_file, noise, atol=SIXTEEN_BITS)
     assert abs(len(from_file) - len(noise)) <= (0 if exact else 3000)
+
+
+@pytest.mark.parametrize("rate_hz", [16_000, 44_100, 48_000])
+@pytest.mark.parametrize("mode", ["VARIABLE", "AVERAGE", "CONSTANT"])
+def test_an_mp3_is_heard_block_by_block_as_it_is_at_once(tmp_path, speech, rate_hz, mode):
+    """Its frames need those before them, also at the beginning of a block."""
+    path = tmp_path / "a.mp3"
+    samples = soxr.resample(np.tile(speech, 4), SAMPLE_RATE, rate_hz)
+    soundfile.write(path, samples, rate_hz, bitrate_mode=mode, compression_level=0.8)
+    at_once, _ = soundfile.read(path, dtype="float32", always_2d=True)
+    with decoders.open_directly(path, 60.0) as stream:
+        by_blocks = np.concatenate(list(stream.blocks))
+    assert len(at_once) > 2 * decoders.BLOCK_FRAMES
+    np.testing.assert_allclose(by_blocks, at_once, rtol=0, atol=SIXTEEN_BITS)
 
 
 @pytest.mark.parametrize("name", ["a.m4a", "a.webm", "a.aac", "a.wma", "a.opus"])
@@ -325,6 +340,28 @@ def test_ima_in_aiff_is_decoded_as_apple_lays_it_out(tmp_path, speech, ffmpeg, n
     for sound in (path, path.read_bytes()):
         heard = load_audio(sound)[: len(speech)]
         assert np.corrcoef(heard, speech)[0, 1] > 0.99  # four bits a sample
+
+
+def ima_wav(speech: np.ndarray, *before: bytes) -> bytes:
+    file = io.BytesIO()
+    soundfile.write(file, speech, SAMPLE_RATE, format="WAV", subtype="IMA_ADPCM")
+    data = file.getvalue()
+    return data[:12] + b"".join(before) + data[12:]
+
+
+@pytest.mark.parametrize("n_before", [0, 3])
+def test_ima_in_wav_is_kept_from_libsndfile(speech, ffmpeg, n_before, monkeypatch):
+    """Its reader multiplies lengths of the header in 32 bits, and writes where they lead."""
+    data = ima_wav(speech, *[b"JUNK\x04\0\0\0\0\0\0\0"] * n_before)
+    monkeypatch.setattr(decoders, "_SoundFile", None)
+    heard = load_audio(data)[: len(speech)]
+    assert np.corrcoef(heard, speech)[0, 1] > 0.99
+
+
+def test_without_ffmpeg_ima_is_a_sentence(monkeypatch, speech):
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with pytest.raises(errors.UnreadableAudioError, match="without ffmpeg"):
+        load_audio(ima_wav(speech))
 
 
 def test_without_ffmpeg_it_is_a_sentence(monkeypatch, speech):

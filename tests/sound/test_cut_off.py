@@ -11,7 +11,7 @@ from ser.sound.audio import MISSING_S, AudioError, read_audio
 from tests.sound.hostile import CONTAINERS, encoded, voice
 
 SECONDS = 4.0
-TELLING = ["wav", "flac", "aiff", "caf"]  # whose header has the length
+TELLING = ["wav", "flac", "aiff", "au", "caf"]  # whose header has the length
 
 
 @pytest.mark.parametrize("tenth", range(1, 10))
@@ -67,6 +67,17 @@ def test_nor_is_a_whole_one_of_ffmpeg(tmp_path, ffmpeg, suffix, rate_hz):
     soundfile.write(source, voice(3.3, rate_hz), rate_hz)
     ffmpeg("-i", source, path)
     assert read_audio(path).warnings == []
+
+
+@pytest.mark.parametrize("suffix", ["m4a", "3gp"])
+def test_of_joined_mp4_one_is_heard_and_both_lengths_are_told(tmp_path, ffmpeg, suffix):
+    source, path = tmp_path / "a.wav", tmp_path / f"a.{suffix}"
+    soundfile.write(source, voice(2.5), 16_000)
+    ffmpeg("-i", source, "-c:a", "aac", path)
+    one = path.read_bytes()
+    assert read_audio(one).warnings == []
+    (told,) = read_audio(one + one).warnings
+    assert re.fullmatch(r"Cut off: 5\.\d s were promised, 2\.\d s are there\.", told)
 
 
 def test_a_prediction_says_it_first(pipeline):

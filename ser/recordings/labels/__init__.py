@@ -4,7 +4,7 @@ What real readers do with valid files decides how they are written; each form's 
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ser.recordings.labels.captions import audacity, rttm, subrip, webvtt
@@ -41,10 +41,14 @@ def form_of(path: Path) -> Form:
     )
 
 
-def check_outputs(paths: list[Path]) -> None:
-    """Raise OutputError for the first file that could not be written, before the work starts."""
+def check_outputs(paths: list[Path], sources: Iterable[str | os.PathLike] = ()) -> None:
+    """Raise OutputError for the first file that could not be written, before the work starts.
+
+    `sources` are files to read, which none of them may be.
+    """
+    sources = list(sources)
     for path in paths:
-        check_writable(path)
+        check_writable(path, sources)
         if form_of(path) is parquet:
             check_parquet()
 

@@ -3,7 +3,7 @@
 import csv as csv_module
 import json as json_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from ser.labels import LABELS
 from ser.recordings.timeline import Segment, Timeline
@@ -19,10 +19,28 @@ COLUMNS = [
 ]
 
 
+class _LineFeeds:
+    """A file whose rows end in a line feed, while csv believes in two characters."""
+
+    def __init__(self, out: TextIO):
+        self._out = out
+
+    def write(self, row: str) -> None:
+        self._out.write(row.removesuffix("\r\n") + "\n")
+
+
+def csv_writer(out: TextIO):
+    """A writer of CSV that quotes names with a line feed or a carriage return in them.
+
+    csv quotes of the two only what ends its rows, and readers end one at either.
+    """
+    return csv_module.writer(_LineFeeds(out), lineterminator="\r\n")
+
+
 def csv(timeline: Timeline, file: str, path: Path) -> None:
     """One row a segment: plain decimals, an empty cell for no label and for mixed channels."""
     with path.open("w", encoding="utf-8", newline="") as out:
-        writer = csv_module.writer(out, lineterminator="\n")
+        writer = csv_writer(out)
         writer.writerow(COLUMNS)
         for s in timeline.segments:
             times = (f"{s.start_s:.3f}", f"{s.end_s:.3f}")
@@ -44,7 +62,7 @@ def audformat(timeline: Timeline, file: str, path: Path) -> None:
     Times have their unit: a bare 2 is two nanoseconds to it.
     """
     with path.open("w", encoding="utf-8", newline="") as out:
-        writer = csv_module.writer(out, lineterminator="\n")
+        writer = csv_writer(out)
         writer.writerow(["file", "start", "end", "emotion", "confidence"])
         for s in timeline.segments:
             times = _timedelta(s.start_s), _timedelta(s.end_s)
