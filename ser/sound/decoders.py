@@ -84,14 +84,15 @@ def sniff(head: bytes) -> tuple[bool, str]:
 
 
 class _SoundFile(soundfile.SoundFile):
-    """A SoundFile that is read from start to end: soundfile seeks to where it stands otherwise.
+    """A SoundFile that is read from start to end where seeking harms.
 
-    An MP3 of variable rate is then decoded without the frames before, up to 0.4 off, and a FLAC of
-    unknown length has lost its last block.
+    soundfile seeks after every block to where it stands. An MP3 of variable rate is then decoded
+    without the frames before, up to 0.4 off, and a FLAC of unknown length has lost its last block.
     """
 
     def seekable(self) -> bool:
-        return False
+        is_harmed = self.format == "MP3" or self.frames >= UNKNOWN_FRAMES
+        return not is_harmed and super().seekable()
 
 
 @contextmanager
