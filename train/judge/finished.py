@@ -37,7 +37,7 @@ def evaluate_run(run: Path) -> list[dict]:
         if rehearsed:
             who = {u.stem: u for u in utterances}
             judged[part] = Predictions.load(run / f"{part}-{PREDICTIONS_NAME}", who)
-        elif split.parts[part]:
+        elif training[f"{part}_speakers"] and split.parts[part]:
             judged[part] = predict_all(pipeline, split.parts[part], fold, seed)
         else:
             continue
