@@ -24,7 +24,7 @@ from train.judge import evidence, faults, kept_fold, verify
 from train.judge.evaluate import Predictions
 from train.judge.unheard import unheard
 from train.report.left_out import left_out_lines
-from train.runs.bank import Scored
+from train.runs.bank import Bank, Scored
 from train.runs.choices import bounds, calibrate, careful
 
 NAMES = {  # emotion number of the label list -> how a corpus's files say it
@@ -259,18 +259,29 @@ def share(home, visits):
     return len(clips)
 
 
-def test_visitors_are_judged_by_heads_that_learnt_others(home, capsys):
+def test_visitors_are_judged_by_heads_that_learnt_others(home, capsys, monkeypatch):
     speakers = sorted({u.speaker for u in load_corpora(["ravdess"])})
     n_clips = share(home, speakers[:3])
+    learnt_by, heads = [], Bank.heads
+
+    def told(bank, corpora, home_fold=None, without=()):
+        learnt_by.append(
+            ("feedback" in corpora, {name.removeprefix("feedback-") for name in without})
+        )
+        return heads(bank, corpora, home_fold, without)
+
+    monkeypatch.setattr(Bank, "heads", told)
     command = ["shared", "--recipe", str(home / "small.toml"), "--runs", str(home / "runs")]
     try:
         assert main(command) == 0
         assert f"{n_clips} recordings of 3 visits" in capsys.readouterr().out
         found = json.loads((home / "runs/small/shared-by-visit/metrics.json").read_text())
         assert found["n_clips"] == n_clips and found["n_visits"] == 3
-        # They are clips of a corpus that is learnt, so they say the same with and without.
-        low, high = found["gain_ua"][1:]
-        assert low <= found["gain_ua"][0] <= high
+        after = [without for is_shared, without in learnt_by if is_shared]
+        assert sorted(after, key=min) == [{name} for name in speakers[:3]]
+        assert found["gain_ua"][0] == pytest.approx(
+            found["after"]["ua"] - found["before"]["ua"], abs=2e-5
+        )
         fit = ["fit", "--recipe", str(home / "small.toml"), "--output", str(home / "with-shared")]
         learnt = ["--corpora", "ravdess,ravdess-song,cremad,emodb,emovo,feedback"]
         assert main([*fit, *learnt]) == 0
@@ -318,6 +329,12 @@ def test_models_that_cannot_be_adapted_are_judged_on_the_same_corpora(home, monk
         assert "own" not in row
     shown = "\n".join(left_out_lines({"linear": rows}))
     assert "mean" in shown and "–" in shown
+
+
+def test_a_recipe_by_corpus_is_left_to_the_command_that_nests_its_choices(home, capsys):
+    command = ["crossval", "--recipe", str(home / "small.toml"), "--runs", str(home / "runs")]
+    assert main([*command, "--protocol", LEAVE_ONE_CORPUS_OUT]) != 0
+    assert "what `leave-out` is for" in capsys.readouterr().err
 
 
 def test_other_recipes_are_refused(home, capsys):

@@ -43,8 +43,11 @@ def crossval(
     `results/RECIPE/PROTOCOL`, where they are committed as evidence; where only some `folds` were
     asked for, into another folder and under another name (see `train.judge.evidence`). When
     `screening`, only the first seed's rehearsals are done, and no test clip is heard: a way to
-    choose between recipes.
+    choose between recipes. ValueError for `leave-one-corpus-out` of a recipe by corpus, whose
+    choices `leave-out` nests, and for screening it, where nobody validates.
     """
+    if protocol == LEAVE_ONE_CORPUS_OUT and (recipe.train.by_corpus or screening):
+        raise ValueError(f"{protocol} of {recipe.name}: that is what `leave-out` is for.")
     if protocol in UNREHEARSED:
         recipe = without_refit(recipe)
     if screening:
