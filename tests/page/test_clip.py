@@ -6,7 +6,6 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import soundfile
-import soxr
 from playwright.sync_api import Browser, Page, expect
 
 from page.part import cut, origin
@@ -18,22 +17,18 @@ from tests.page.app_server import (
     EXAMPLES,
     SCREENSHOTS,
     choose,
-    chromium,
+    chromium_that_hears,
     running_app,
 )
 
 SPOKEN = EXAMPLES / "middle-and-lively.flac"
-MICROPHONE_HZ = 48_000
 SENTENCE = "Perceived expression:"
 SMALL_PHONE = {"width": 360, "height": 740}
 
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory) -> Iterator[Browser]:
-    spoken = tmp_path_factory.mktemp("microphone") / "spoken.wav"
-    samples, rate_hz = soundfile.read(SPOKEN)
-    soundfile.write(spoken, soxr.resample(samples, rate_hz, MICROPHONE_HZ), MICROPHONE_HZ)
-    with chromium(f"--use-file-for-fake-audio-capture={spoken}") as browser:
+    with chromium_that_hears(SPOKEN, tmp_path_factory.mktemp("microphone")) as browser:
         yield browser
 
 

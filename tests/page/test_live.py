@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 
 import pytest
-import soundfile
-import soxr
 from playwright.sync_api import Browser, Page, expect
 
 from ser.labels import LABELS
@@ -13,20 +11,17 @@ from tests.page.app_server import (
     EXAMPLES,
     PHONE,
     SCREENSHOTS,
-    chromium,
+    chromium_that_hears,
     running_app,
     start_app,
 )
 
-MICROPHONE_HZ = 48_000
-
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory) -> Iterator[Browser]:
-    spoken = tmp_path_factory.mktemp("microphone") / "spoken.wav"
-    samples, rate_hz = soundfile.read(EXAMPLES / "middle-and-lively.flac")
-    soundfile.write(spoken, soxr.resample(samples, rate_hz, MICROPHONE_HZ), MICROPHONE_HZ)
-    with chromium(f"--use-file-for-fake-audio-capture={spoken}") as browser:
+    with chromium_that_hears(
+        EXAMPLES / "middle-and-lively.flac", tmp_path_factory.mktemp("microphone")
+    ) as browser:
         yield browser
 
 

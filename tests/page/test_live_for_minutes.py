@@ -5,14 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import soundfile
-import soxr
 from playwright.sync_api import Browser, expect
 
-from tests.page.app_server import DESKTOP, EXAMPLES, chromium, start_app
+from tests.page.app_server import DESKTOP, EXAMPLES, MICROPHONE_HZ, chromium_that_hears, start_app
 
 pytestmark = pytest.mark.minutes
-MICROPHONE_HZ = 48_000
 MINUTES, EVERY_S = 10, 15
 SETTLED_S = 60  # from then on nothing may grow
 SOUND_MB = 2 * MICROPHONE_HZ * (60 * MINUTES - SETTLED_S) / 1e6  # of what is heard after that
@@ -21,10 +18,9 @@ MOST_MB = SOUND_MB / 2  # whoever holds on to the sound grows by more
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory) -> Iterator[Browser]:
-    spoken = tmp_path_factory.mktemp("microphone") / "spoken.wav"
-    samples, rate_hz = soundfile.read(EXAMPLES / "middle-and-lively.flac")
-    soundfile.write(spoken, soxr.resample(samples, rate_hz, MICROPHONE_HZ), MICROPHONE_HZ)
-    with chromium(f"--use-file-for-fake-audio-capture={spoken}") as browser:
+    with chromium_that_hears(
+        EXAMPLES / "middle-and-lively.flac", tmp_path_factory.mktemp("microphone")
+    ) as browser:
         yield browser
 
 

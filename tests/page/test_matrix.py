@@ -5,12 +5,11 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import soundfile
-import soxr
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from ser.sound.audio import SAMPLE_RATE
-from tests.page.app_server import EXAMPLES, SCREENSHOTS, choose, chromium, running_app
+from tests.page.app_server import EXAMPLES, SCREENSHOTS, choose, chromium_that_hears, running_app
 
 pytestmark = pytest.mark.matrix
 PARTS = ("clip", "live", "long", "many", "compare", "about")
@@ -40,10 +39,7 @@ SMALL = """() => {
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory) -> Iterator[Browser]:
-    spoken = tmp_path_factory.mktemp("microphone") / "spoken.wav"
-    samples, rate_hz = soundfile.read(SPOKEN)
-    soundfile.write(spoken, soxr.resample(samples, rate_hz, 48_000), 48_000)
-    with chromium(f"--use-file-for-fake-audio-capture={spoken}") as browser:
+    with chromium_that_hears(SPOKEN, tmp_path_factory.mktemp("microphone")) as browser:
         yield browser
 
 
