@@ -18,6 +18,7 @@ from page.listening import Listening, Speed
 from page.models import Model
 from page.overview import Heard
 from page.source import PRIVATE, source, tell_failures
+from page.stopping import Stops
 from page.words import CANCELLED
 from ser.feedback.queue import Feedback
 
@@ -55,8 +56,7 @@ def long(model: Model, shared: Feedback | None) -> None:
         table = gr.HTML(elem_id="long-table", js_on_load=None)
     with gr.Column(visible=False, elem_classes="answer-of-long") as downloads:
         files.render()
-    stops: dict[str, Event] = {}  # of what goes on, by visit
-    dropped: set[str] = set()  # visits that no longer want what waits for its turn
+    stops = Stops()
 
     def shown(known: Heard, say: Say) -> dict:
         """All that is said of a recording."""
@@ -81,38 +81,34 @@ def long(model: Model, shared: Feedback | None) -> None:
             files: written,
         }
 
-    def listen(path: str, before: Heard | None, say: Say, visit: str) -> Iterator[dict]:
+    def listen(path: str, before: Heard | None, say: Say, stop: Event) -> Iterator[dict]:
         """Judge a recording; or, where it was judged `before`, again and adapted to itself."""
-        stop = stops[visit] = Event()
         listening = Listening(speed, stop)
-        try:
-            with in_a_sentence():
-                pipeline = model.pipeline()
-                if before:
-                    k, revision = model.told.config.adaptation_clips, model.told.revision
-                    pipeline = pipeline.adapted(before.setting.learnt(k, revision))
-                for text in listening.hear(pipeline, path, say):
-                    yield {going: text}
-            if listening.done is None:
-                yield {going: ""}
-            elif before:
-                yield shown(replace(before, adapted=listening.done), say)
-            else:
-                known = Heard(
-                    path, listening.done, listening.envelope, listening.setting, listening.times
-                )
-                yield shown(known, say) | form.closed()
-        finally:
-            stops.pop(visit, None)
+        with in_a_sentence():
+            pipeline = model.pipeline()
+            if before:
+                k, revision = model.told.config.adaptation_clips, model.told.revision
+                pipeline = pipeline.adapted(before.setting.learnt(k, revision))
+            for text in listening.hear(pipeline, path, say):
+                yield {going: text}
+        if listening.done is None:
+            yield {going: ""}
+        elif before:
+            yield shown(replace(before, adapted=listening.done), say)
+        else:
+            known = Heard(
+                path, listening.done, listening.envelope, listening.setting, listening.times
+            )
+            yield shown(known, say) | form.closed()
 
     def judge(path: str, request: gr.Request) -> Iterator[dict]:
         say = speaking_to(request)
-        if request.session_hash in dropped:
-            dropped.discard(request.session_hash)
-            yield {said: no_answer(CANCELLED, "long", say)}
-            return
         try:
-            yield from listen(path, None, say, request.session_hash)
+            with stops.going(request.session_hash) as stop:
+                if stop.is_set():
+                    yield {said: no_answer(CANCELLED, "long", say)}
+                    return
+                yield from listen(path, None, say, stop)
         except gr.Error as error:
             yield {
                 heard: None,
@@ -130,7 +126,8 @@ def long(model: Model, shared: Feedback | None) -> None:
         if known is None:
             return
         try:
-            yield from listen(known.path, known, say, request.session_hash)
+            with stops.going(request.session_hash) as stop:
+                yield from listen(known.path, known, say, stop)
         except gr.Error as error:  # what is shown stays
             yield {going: "", said: no_answer(error.message, "long", say)}
 
@@ -138,10 +135,7 @@ def long(model: Model, shared: Feedback | None) -> None:
         return shown(replace(known, adapted=None), speaking_to(request)) if known else {}
 
     def stop_it(request: gr.Request) -> str:
-        if stop := stops.get(request.session_hash):
-            stop.set()
-        else:
-            dropped.add(request.session_hash)
+        stops.stop(request.session_hash)
         return ""
 
     outputs = [heard, going, said, picture, table, more, adapting, adapt, undo, downloads, files]
@@ -159,7 +153,7 @@ def long(model: Model, shared: Feedback | None) -> None:
     ]
     tell_failures("long", events)
     undo.click(as_before, heard, outputs, queue=False, **PRIVATE)
-    cancel.click(stop_it, None, going, queue=False, **PRIVATE)  # `cancels` may hit the next
+    cancel.click(stop_it, None, going, queue=False, **PRIVATE)
 
 
 def what_it_is(say: Say) -> str:

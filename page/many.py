@@ -4,9 +4,10 @@ import html
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 
 import gradio as gr
 
@@ -15,12 +16,14 @@ from page.language import ENGLISH, Say, in_each, speaking_to, told
 from page.models import Model
 from page.overview import FACES
 from page.source import PRIVATE, source, tell_failures
+from page.stopping import Stops
 from page.words import GONE
 from ser.gate import NO_SPEECH
 from ser.recordings.folder import write_rows
 from ser.recordings.reading import clock
 from ser.recordings.rows import Row, judge_file
 from ser.recordings.whole_files import OutputError
+from ser.sound.errors import CancelledError
 
 MEGABYTES, SECONDS, N_FILES = 64, 600, 200
 EVERY_S = 0.5  # the list is shown anew
@@ -55,16 +58,32 @@ def many(model: Model) -> None:
             elem_id="many-files",
         )
     gr.HTML(in_each(on_the_command_line), js_on_load=None)
+    stops = Stops()
 
     def begin(paths: list[str] | None, request: gr.Request) -> Iterator[dict]:
-        yield from judge(_List(list(paths or [])), speaking_to(request))
+        yield from judge(_List(list(paths or [])), request)
 
     def go_on(listed: _List | None, request: gr.Request) -> Iterator[dict]:
         listed = listed or _List()
         listed.rows = {n: row for n, row in listed.rows.items() if row["error"] is None}
-        yield from judge(listed, speaking_to(request))
+        yield from judge(listed, request)
 
-    def judge(listed: _List, say: Say) -> Iterator[dict]:
+    def judge(listed: _List, request: gr.Request) -> Iterator[dict]:
+        say = speaking_to(request)
+        with stops.going(request.session_hash) as stop:
+            try:
+                yield from until(stop, listed, say)
+            except CancelledError:
+                is_left = len(listed.rows) < len(listed.paths)
+                yield {
+                    state: listed,
+                    going: "",
+                    table: rows(listed, None, say),
+                    again: gr.Button(visible=is_left),
+                }
+
+    def until(stop: Event, listed: _List, say: Say) -> Iterator[dict]:
+        """Judge what has no row yet; CancelledError soon after `stop` was set."""
         missing = [n for n in range(len(listed.paths)) if n not in listed.rows]
         began_s, shown_s = time.monotonic(), 0.0
         yield {
@@ -80,7 +99,7 @@ def many(model: Model) -> None:
                 left_s = (now_s - began_s) / n_done * (len(missing) - n_done) if n_done else None
                 yield {going: progress(listed, left_s, say), table: rows(listed, number, say)}
                 shown_s = now_s
-            listed.rows[number] = _row(model, listed.paths[number])
+            listed.rows[number] = _row(model, listed.paths[number], stop.is_set)
         n_failed = sum(row["error"] is not None for row in listed.rows.values())
         n = len(listed.paths)
         text = say("{n} of {of} judged", n=n - n_failed, of=n)
@@ -109,24 +128,15 @@ def many(model: Model) -> None:
     ]
     tell_failures("many", events)
 
-    def stopped(listed: _List | None, request: gr.Request) -> dict:
-        listed = listed or _List()
-        say, is_left = speaking_to(request), len(listed.rows) < len(listed.paths)
-        return {going: "", table: rows(listed, None, say), again: gr.Button(visible=is_left)}
+    def stop_it(request: gr.Request) -> None:
+        stops.stop(request.session_hash)
 
-    cancel.click(
-        stopped,
-        state,
-        [going, table, again],
-        cancels=events,
-        queue=False,
-        **PRIVATE,
-    )
+    cancel.click(stop_it, None, None, queue=False, **PRIVATE)
 
 
-def _row(model: Model, path: str) -> Row:
-    """The row of a file, under its own name."""
-    row = judge_file(model.pipeline(), path)
+def _row(model: Model, path: str, is_over: Callable[[], bool]) -> Row:
+    """The row of a file, under its own name; CancelledError where it `is_over`."""
+    row = judge_file(model.pipeline(), path, is_over=is_over)
     if row["error"] and not Path(path).exists():
         row["error"] = GONE
     return row | {"file": Path(str(row["file"])).name}

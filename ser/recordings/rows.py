@@ -4,7 +4,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from multiprocessing.connection import wait
 from typing import NamedTuple
 
@@ -71,10 +71,14 @@ def judge_file(
     file: str,
     emotions: Iterable[str] | None = None,
     embedding: bool = False,
+    is_over: Callable[[], bool] | None = None,
 ) -> Row:
-    """Judge one file among some emotions or all; raises nothing that a file may cause."""
+    """Judge one file among some emotions or all; raises nothing that a file may cause.
+
+    Raises CancelledError soon after `is_over()` has become True.
+    """
     try:
-        prediction = pipeline.predict(file)
+        prediction = pipeline.predict(file, is_over)
     except AudioError as error:
         return row_of_error(file, str(error))
     except (OSError, MemoryError) as error:
