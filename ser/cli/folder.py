@@ -22,6 +22,7 @@ from ser.cli.shared import (
     shown,
 )
 from ser.recordings.folder import SUFFIXES, check_table, sound_files, write_folder
+from ser.recordings.workers import WorkersError
 
 MOST_FILES = 10_000_000
 MOST_WORKERS = 8 * (os.cpu_count() or 1)
@@ -77,15 +78,18 @@ def main(arguments: list[str]) -> int:
         text = f"{n_done} of {n_files} files, {progress.rate(n_done):.1f} a second"
         progress.tell(text, n_done, n_files)
 
-    n_failed = write_folder(
-        files,
-        options.out,
-        options.checkpoint,
-        options.emotions,
-        options.workers,
-        tell,
-        options.embedding,
-    )
+    try:
+        n_failed = write_folder(
+            files,
+            options.out,
+            options.checkpoint,
+            options.emotions,
+            options.workers,
+            tell,
+            options.embedding,
+        )
+    except WorkersError as error:
+        raise UsageError(str(error)) from error
     progress.end()
     if not options.quiet:
         failed = f", {n_failed} of which could not be judged" if n_failed else ""

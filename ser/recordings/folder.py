@@ -53,8 +53,8 @@ def judge_files(
     `n_workers` processes judge them, as many as there are cores if not told. A file that cannot be
     judged has its reason in `error`. With `embedding`, rows of answers also have the columns
     `rows.MORE_COLUMNS`. In a script, call it under `if __name__ == "__main__":`, for the processes
-    read that script, too. Raises CheckpointError for a model that cannot be used, and ValueError
-    for emotions that are none.
+    read that script, too. Raises CheckpointError for a model that cannot be used, ValueError for
+    emotions that are none, and WorkersError where no process could start.
     """
     chosen = None if emotions is None else checked(emotions)
     EmotionPipeline.from_pretrained(checkpoint)  # where the reason for its refusal can be told

@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterable
+from ctypes import c_byte
 from multiprocessing.connection import wait
 from typing import NamedTuple
 
@@ -87,8 +88,8 @@ def judge_file(
     return row_of(file, prediction.restricted(emotions) if emotions else prediction, embedding)
 
 
-def start_worker(task: Task) -> None:
-    """Load the model in a worker, which ends with the process that started it."""
+def start_worker(task: Task, started: c_byte) -> None:
+    """Load the model in a worker, which ends with the process that started it; tell `started`."""
     global _pipeline, _task
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one that started it
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -96,6 +97,7 @@ def start_worker(task: Task) -> None:
     one_thread()
     keep_memory()
     _pipeline, _task = EmotionPipeline.from_pretrained(task.checkpoint), task
+    started.value = True
 
 
 def judge_here(file: str) -> Row:

@@ -10,6 +10,15 @@ from itertools import islice
 from ser.recordings.rows import DIED, Row, Task, judge_here, row_of_error, start_worker
 
 AHEAD = 4  # files that wait, for each worker
+NOT_STARTED = (
+    "The processes that judge files end as soon as they start. In a script, call this under "
+    '`if __name__ == "__main__":`, for each of them reads the script. Else there is too little '
+    "memory for them."
+)
+
+
+class WorkersError(RuntimeError):
+    """No process that judges files could start; the message says what to do."""
 
 
 def rows_as_done(
@@ -38,7 +47,9 @@ def _until_broken(pool: "_Pool", files: Iterator[str]) -> Generator[tuple[str, R
     try:
         yield from pool.rows(files)
         return True
-    except BrokenProcessPool:
+    except BrokenProcessPool as error:
+        if not pool.has_started():
+            raise WorkersError(NOT_STARTED) from error
         return False
     finally:
         pool.close()
@@ -50,11 +61,13 @@ class _Pool:
     def __init__(self, task: Task, n_workers: int, n_ahead: int):
         self._n_ahead = n_ahead
         self._given: dict[Future[Row], str] = {}
+        context = multiprocessing.get_context("spawn")
+        self._started = context.RawValue("b", False)
         self._pool = ProcessPoolExecutor(
             n_workers,
-            mp_context=multiprocessing.get_context("spawn"),
+            mp_context=context,
             initializer=start_worker,
-            initargs=(task,),
+            initargs=(task, self._started),
         )
 
     def rows(self, files: Iterator[str]) -> Iterator[tuple[str, Row]]:
@@ -72,6 +85,10 @@ class _Pool:
             for future in done:
                 row = future.result()
                 yield self._given.pop(future), row
+
+    def has_started(self) -> bool:
+        """Whether any of the processes has ever been ready."""
+        return bool(self._started.value)
 
     def under_way(self) -> list[str]:
         """Files that were given out and are not done."""

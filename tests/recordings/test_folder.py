@@ -4,6 +4,8 @@ import fcntl
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from ser.recordings.whole_files import OutputError
 from ser.sound.audio import SAMPLE_RATE
 from tests.cli.typed import run, start
 from tests.recordings import killer
+from train.places import ROOT
 
 N_FILES = 60
 
@@ -198,6 +201,24 @@ def test_a_process_that_dies_is_replaced_and_its_file_named(speech, tmp_path, mo
     rows = list(judge_files(files, n_workers=2))
     assert [row["file"] for row in rows] == list(map(str, files))
     assert [row["error"] for row in rows] == [None, None, DIED, None, DIED, None]
+
+
+def test_a_script_without_a_guard_reads_what_to_do(speech, tmp_path):
+    write(tmp_path / "a.wav", speech)
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from ser.recordings.folder import judge_files\n"
+        f"print(list(judge_files([{str(tmp_path / 'a.wav')!r}], n_workers=1)))\n"
+    )
+    run = [sys.executable, script]
+    done = subprocess.run(run, capture_output=True, text=True, cwd=ROOT, timeout=120)
+    assert done.returncode == 1
+    assert '`if __name__ == "__main__":`' in done.stderr.splitlines()[-1]
+    script.write_text(
+        script.read_text().replace("print(", 'if __name__ == "__main__":\n    print(')
+    )
+    done = subprocess.run(run, capture_output=True, text=True, cwd=ROOT, timeout=120)
+    assert done.returncode == 0 and "'error': None" in done.stdout
 
 
 def test_two_runs_do_not_write_one_file_and_models_do_not_mix(tmp_path):
