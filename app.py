@@ -3,6 +3,7 @@
 import os
 import sys
 
+import server.quick_import  # noqa: F401  isort: skip  before anything else imports gradio
 from page.clip import EXAMPLES
 from page.frame import BROWSER, build
 from page.language import LAID_OUT
