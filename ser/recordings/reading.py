@@ -35,6 +35,7 @@ class Reading:
         self.rate_hz, self.n_channels = header.rate_hz, header.n_channels
         self.n_frames = header.n_frames
         self._n_promised = header.n_promised or header.n_frames
+        self._lacks_its_end = header.lacks_its_end
         self.n_read, self.is_damaged = 0, False
 
     @property
@@ -101,4 +102,5 @@ class Reading:
         read_s = self.n_read / self.rate_hz
         if self.is_damaged:
             return [f"Damaged after {clock(read_s)}: only what comes before was heard."]
-        return cut_off((self._n_promised or 0) / self.rate_hz, read_s, MISSING_S)
+        promised_s = (self._n_promised or 0) / self.rate_hz
+        return cut_off(promised_s, read_s, MISSING_S, self._lacks_its_end)

@@ -106,6 +106,7 @@ def _read(open_stream: Way, is_over: Callable[[], bool] | None) -> Sound:
         mix = Mix(stream.rate_hz)
         waveform = _collect(mix.mean(_until(is_over, stream.blocks)), stream)
         promised_s = (stream.n_promised or stream.n_frames or 0) / stream.rate_hz
+        is_cut = stream.lacks_its_end
     warnings = []
     if (loudest := mix.cancelled_channel()) is not None:
         waveform = _channel(open_stream, loudest)
@@ -114,7 +115,7 @@ def _read(open_stream: Way, is_over: Callable[[], bool] | None) -> Sound:
         waveform = waveform if heard is None else heard
     if peak_db(waveform - waveform.mean()) < SILENCE_PEAK_DB:  # a constant offset is no sound
         raise SilentError("It is silent: please check that the microphone is on, and speak up.")
-    missing = cut_off(promised_s, len(waveform) / SAMPLE_RATE, MISSING_S)
+    missing = cut_off(promised_s, len(waveform) / SAMPLE_RATE, MISSING_S, is_cut)
     return Sound(waveform, [*missing, *warnings])
 
 

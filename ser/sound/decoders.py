@@ -19,9 +19,16 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from ser.sound.errors import TooMuchError, UnreadableAudioError
+from ser.sound.budget import Budget
+from ser.sound.errors import UnreadableAudioError
 from ser.sound.joined import Slice, pieces
-from ser.sound.lengths import UNSUPPORTED, length_told, refuse_ima_wav, share_there
+from ser.sound.lengths import (
+    UNSUPPORTED,
+    lacks_its_end,
+    length_told,
+    refuse_ima_wav,
+    share_there,
+)
 from ser.sound.resampling import Resampler
 
 BLOCK_FRAMES = 65_536  # decoded at a time
@@ -37,7 +44,8 @@ class Stream:
     """What a header says, and the samples behind it: float32 blocks of (n, n_channels).
 
     `n_frames` is None where the container does not tell its length; it may also lie.
-    `n_promised` is how many there would be had the file not been cut off, where that shows.
+    `n_promised` is how many there would be had the file not been cut off, where that shows; where
+    it shows only that something is missing, `lacks_its_end`.
     """
 
     rate_hz: int
@@ -45,6 +53,7 @@ class Stream:
     n_frames: int | None
     blocks: Iterator[np.ndarray]
     n_promised: int | None = None
+    lacks_its_end: bool = False
 
 
 def sniff(head: bytes) -> tuple[bool, str]:
@@ -104,7 +113,7 @@ def open_directly(file: Path | io.BytesIO, max_s: float) -> Iterator[Stream]:
     soundfile.LibsndfileError, also between blocks, where it cannot be read, and TooMuchError where
     that takes too long.
     """
-    budget = _Budget(PROCESSOR_S * max(1.0, max_s / 600))
+    budget = Budget(PROCESSOR_S * max(1.0, max_s / 600))
     with file.open("rb") if isinstance(file, Path) else nullcontext(file) as opened:
         first, *others = found = pieces(opened)
         if not others:
@@ -121,25 +130,25 @@ def open_directly(file: Path | io.BytesIO, max_s: float) -> Iterator[Stream]:
         blocks = (
             block for piece in found for block in _blocks_as(piece, rate_hz, n_channels, budget)
         )
-        yield Stream(rate_hz, n_channels, n_frames, blocks, n_promised)
+        yield Stream(rate_hz, n_channels, n_frames, blocks, n_promised, headers[-1].lacks_its_end)
 
 
 @contextmanager
-def _open_one(piece: Slice, budget: "_Budget", descriptor: int | None = None) -> Iterator[Stream]:
+def _open_one(piece: Slice, budget: Budget, descriptor: int | None = None) -> Iterator[Stream]:
     """Open a piece; by the descriptor of its file, where it is all of that and needs no mending.
 
     Then libsndfile reads by itself. Where it calls Python for bytes, a Ctrl-C in that moment is
     lost, and what was read ends there.
     """
     refuse_ima_wav(piece)
-    share = share_there(piece)
+    share, is_cut = share_there(piece), lacks_its_end(piece)
     with length_told(piece) as told, _opened(told, piece, descriptor) as sound:
         if (sound.format, sound.subtype) in WRONGLY_DECODED:
             raise soundfile.LibsndfileError(UNSUPPORTED)
         n_frames = sound.frames if sound.frames < UNKNOWN_FRAMES else None
         n_promised = n_frames and round(n_frames / share)
         blocks = _soundfile_blocks(sound, budget)
-        yield Stream(sound.samplerate, sound.channels, n_frames, blocks, n_promised)
+        yield Stream(sound.samplerate, sound.channels, n_frames, blocks, n_promised, is_cut)
 
 
 def _opened(told: object, piece: Slice, descriptor: int | None) -> _SoundFile:
@@ -149,14 +158,12 @@ def _opened(told: object, piece: Slice, descriptor: int | None) -> _SoundFile:
     return _SoundFile(descriptor, closefd=False)
 
 
-def _header(piece: Slice, budget: "_Budget") -> Stream:
+def _header(piece: Slice, budget: Budget) -> Stream:
     with _open_one(piece, budget) as stream:
         return stream
 
 
-def _blocks_as(
-    piece: Slice, rate_hz: int, n_channels: int, budget: "_Budget"
-) -> Iterator[np.ndarray]:
+def _blocks_as(piece: Slice, rate_hz: int, n_channels: int, budget: Budget) -> Iterator[np.ndarray]:
     """Blocks (n, n_channels) of a file, brought to this rate and number of channels."""
     with _open_one(piece, budget) as stream:
         resampler = Resampler(stream.rate_hz, rate_hz, n_channels)
@@ -167,23 +174,7 @@ def _blocks_as(
         yield resampler.finish()
 
 
-@dataclass
-class _Budget:
-    """Seconds of the processor's time that are left for decoding a sound."""
-
-    left_s: float
-
-    def spend(self, seconds: float) -> None:
-        """TooMuchError where no time is left."""
-        self.left_s -= seconds
-        if self.left_s < 0:
-            raise TooMuchError(
-                "Decoding took too long and was stopped: please send a shorter recording, best "
-                "mono WAV or FLAC."
-            )
-
-
-def _soundfile_blocks(sound: _SoundFile, budget: _Budget) -> Iterator[np.ndarray]:
+def _soundfile_blocks(sound: _SoundFile, budget: Budget) -> Iterator[np.ndarray]:
     """All blocks, as far as the budget goes."""
     while True:
         start_s = time.thread_time()
@@ -213,7 +204,8 @@ def open_with_ffmpeg(path: Path, demuxer: str, max_s: float) -> Iterator[Stream]
     n_promised = round(n_frames / share_there(path)) if counts_bytes else n_frames
     timeout_s = FFMPEG_TIMEOUT_S * max(1.0, max_s / 600)
     with _Child(command, timeout_s) as child:
-        yield Stream(rate_hz, n_channels, n_frames, child.float_blocks(n_channels), n_promised)
+        blocks = child.float_blocks(n_channels)
+        yield Stream(rate_hz, n_channels, n_frames, blocks, n_promised, lacks_its_end(path))
 
 
 def _command(program: str, path: Path, demuxer: str) -> list[str]:

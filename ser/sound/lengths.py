@@ -20,6 +20,7 @@ import soundfile
 UNSUPPORTED = 3  # libsndfile's number for a format that it does not know
 IMA_ADPCM = b"\x11\0"  # what a WAV calls it
 FAR_AWAY = 2**40  # bytes
+OGG_PAGE, LAST_PAGE, LARGEST_PAGE = b"OggS", 4, 27 + 255 + 255 * 255
 MOST_CHUNKS = 1000  # looked through, so that no file costs much; real ones have a dozen
 
 
@@ -119,6 +120,26 @@ def share_there(file: Path | io.BytesIO) -> float:
     start, size = sizes[0] if sizes else (0, 0)
     is_cut = 0 < end - start < size < 2**31
     return (end - start) / size if is_cut else 1.0
+
+
+def lacks_its_end(file: Path | io.BytesIO) -> bool:
+    """Whether it is an Ogg whose last page is not marked as such, as every encoder marks it.
+
+    Ogg does not tell its length beforehand (RFC 3533): nothing else shows that it was cut off.
+    """
+    with file.open("rb") if isinstance(file, Path) else nullcontext(file) as opened:
+        end = opened.seek(0, io.SEEK_END)
+        opened.seek(0)
+        is_ogg = opened.read(4) == OGG_PAGE
+        opened.seek(max(0, end - LARGEST_PAGE))
+        tail = opened.read(LARGEST_PAGE)
+        opened.seek(0)
+    page = tail[tail.rfind(OGG_PAGE) :]
+    if not is_ogg or OGG_PAGE not in tail:
+        return False
+    n_segments = page[26] if len(page) > 26 else 0
+    n_bytes = 27 + n_segments + sum(page[27 : 27 + n_segments])
+    return len(page) < n_bytes or not page[5] & LAST_PAGE
 
 
 def _mp4_files(file: BinaryIO, end: int) -> Iterator[int]:

@@ -30,6 +30,7 @@ MIN_RATE_HZ, MAX_RATE_HZ = 4_000, 384_000
 SAMPLES_A_SECOND = 8 * 48_000  # of all channels, over the longest sound that is allowed
 LOUDEST = 2.0**32  # times full scale: what integers give that nobody scaled is still less
 HEAD_BYTES = 64  # enough to tell every container apart
+NO_END = "Cut off: the end of the file is missing."
 
 AudioSource = str | os.PathLike | bytes | tuple[int, np.ndarray]
 Way = Callable[[], AbstractContextManager[decoders.Stream]]
@@ -99,10 +100,12 @@ def check_size(n_frames: int, n_channels: int, rate_hz: int, max_s: float) -> No
         )
 
 
-def cut_off(promised_s: float, there_s: float, least_s: float) -> list[str]:
-    """Warn of a sound that lacks more than `least_s` of what its header promised."""
+def cut_off(
+    promised_s: float, there_s: float, least_s: float, lacks_its_end: bool = False
+) -> list[str]:
+    """Warn of a sound that lacks more than `least_s` of what its header promised, or its end."""
     if promised_s - there_s <= least_s:
-        return []
+        return [NO_END] if lacks_its_end else []
     promised, there = (
         f"{seconds:.1f} s" if promised_s < 10 else clock(seconds)
         for seconds in (promised_s, there_s)
