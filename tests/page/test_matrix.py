@@ -106,6 +106,25 @@ def test_clip_where_nobody_speaks_and_while_recording(open_page, tmp_path):
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("part", ["clip", "long", "many", "compare"])
+def test_a_part_while_it_waits_for_the_next_answer(open_page, part, theme):
+    page = opened(open_page, part, "phone", theme)
+    choose(page, SPOKEN, part)
+    said = "#said" if part == "clip" else f"#{part}-said"
+    expect(page.locator(f"{said} .answer")).to_be_focused()
+    held = []
+    page.route("**/queue/join*", lambda route: held.append(route))
+    choose(page, EXAMPLES / "low-and-slow.flac", part)
+    expect(page.locator(f"#part-{part} .old").first).to_be_visible()
+    expect(page.locator(f"#{part}").get_by_role("button", name="Cancel")).to_be_visible()
+    check(page, f"{part}-waiting-{theme}")
+    for route in held:
+        route.continue_()
+    page.unroute("**/queue/join*")
+    expect(page.locator(f"#part-{part} .old")).to_have_count(0)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
 def test_live_while_somebody_speaks(open_page, theme):
     page = opened(open_page, "live", "phone", theme)
     page.get_by_role("button", name="Start", exact=True).click()
