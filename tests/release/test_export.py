@@ -11,20 +11,16 @@ import onnx
 import onnxruntime
 import pytest
 import soundfile
-import torch
 
-from ser.checkpoints import checkpoint
-from ser.checkpoints.checkpoint import CheckpointConfig
-from ser.features import FeatureConfig
 from ser.labels import LABELS
 from ser.pipeline import EmotionPipeline
 from ser.sound.audio import SAMPLE_RATE
 from tests import bounds
+from tests.small_runs import hearing_run
 from train.__main__ import main
 from train.places import ROOT
 
 SECONDS = [0.301, 0.4, 1.0, 1.01, 2.1, 3.7, 8.123, 14.99, 15.0]
-ARGS = {"size": 64, "n_heads": 2, "layers": [1, 2], "n_corpora": 2, "speech_head": True}
 
 
 class Exported:
@@ -56,29 +52,8 @@ class Exported:
 @pytest.fixture(scope="module")
 def random(tmp_path_factory, speech) -> Exported:
     """Random weights, float32, but for a speech head: noise, and speech backwards, are no voice."""
-    torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("export")
-    config = CheckpointConfig(
-        "whisper_statistics",
-        ARGS,
-        FeatureConfig(kind="whisper", version=2),
-        temperature=0.9,
-        distance_slope=0.8,
-        speech_thresholds=(0.0, 0.5),
-        training={"corpora": ["ravdess"], "recipe": "none"},
-    )
-    model = config.build()
-    for parameter in [*model.encoder.parameters(), model.head.classify.weight]:
-        torch.nn.init.normal_(parameter, std=0.1)
-    model.know(torch.randn_like(model.corpora), torch.randn_like(model.emotions))
-    with torch.no_grad():
-        model.speech.bias[0] = 10.0
-        checkpoint.save(folder / "run", model, config)
-        untold = EmotionPipeline.from_pretrained(folder / "run")
-        sounds = [untold.judge(s).embedding for s in (speech, speech[::-1], white_noise())]
-        model.speech.weight[0] = torch.from_numpy(np.linalg.pinv(sounds) @ [1.0, -1.0, -1.0])
-        model.speech.bias[0] = 0.0
-    checkpoint.save(folder / "run", model, config)
+    hearing_run(folder / "run", speech, white_noise())
     return Exported(folder / "run", folder / "random.onnx")
 
 

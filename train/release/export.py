@@ -17,6 +17,7 @@ from ser.checkpoints.checkpoint import Checkpoint, CheckpointConfig
 from ser.labels import LABELS
 from ser.models.graph import GraphModel
 from ser.pipeline import EmotionPipeline
+from ser.sentences import FAIRLY_SURE, SURE
 from ser.sound import speech
 from ser.sound.audio import MIN_DURATION_S, SAMPLE_RATE, SILENCE_PEAK_DB
 from ser.sound.windows import MAX_WINDOW_S
@@ -88,6 +89,7 @@ def _metadata(loaded: Checkpoint) -> dict[str, str]:
         "sample_rate_hz": str(SAMPLE_RATE),
         "longest_s": str(MAX_WINDOW_S),
         "shortest_s": str(MIN_DURATION_S),
+        "certainty": json.dumps(loaded.config.certainty or (FAIRLY_SURE, SURE)),
         "before": BEFORE,
         "license": LICENSE,
         "model": loaded.name,
