@@ -51,9 +51,19 @@ def fetch_runtime() -> None:
 
 
 def build(folder: Path, source: str | None = None) -> None:
-    """Write the page with the model of `source` into a folder, whose files of these names go."""
+    """Write the page with the model of `source` into a folder, over files of the same names.
+
+    Raises ValueError as `fetch_runtime` and `export` do, and for version 1 of the front-end, of
+    which the page says nothing.
+    """
     fetch_runtime()
-    (folder / "runtime").mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    export(source, folder / "voice.onnx")
+    metadata = onnx.load(folder / "voice.onnx").metadata_props
+    told: dict[str, object] = {prop.key: prop.value for prop in metadata}
+    if told["front_end"] != "2":
+        raise ValueError("The page tells of version 2 of the front-end; this model has another.")
+    (folder / "runtime").mkdir(exist_ok=True)
     for name in FILES:
         shutil.copyfile(PAGE / name, folder / name)
     for name in SHARED:
@@ -62,9 +72,6 @@ def build(folder: Path, source: str | None = None) -> None:
         shutil.copyfile(RUNTIME / "dist" / name, folder / "runtime" / new_name)
     texts = [f"{title}\n\n{path.read_text().strip()}" for title, path in LICENCES.items()]
     (folder / "licences.txt").write_text("\n\n\n".join(texts) + "\n")
-    export(source, folder / "voice.onnx")
-    metadata = onnx.load(folder / "voice.onnx").metadata_props
-    told: dict[str, object] = {prop.key: prop.value for prop in metadata}
     told |= {key: json.loads(prop) for key, prop in told.items() if key in ("labels", "certainty")}
     heavy = [folder / "voice.onnx", *(folder / "runtime").iterdir()]
     told["bytes"] = sum(path.stat().st_size for path in heavy)

@@ -302,11 +302,17 @@ def test_the_runtime_is_pinned_by_version_and_hash():
     assert all(part["integrity"].startswith("sha512-") for name, part in locked.items() if name)
 
 
-def test_without_npm_it_is_a_sentence(tmp_path, monkeypatch):
+def test_a_model_that_the_page_does_not_tell_of_is_refused(runtime, tmp_path):
+    with pytest.raises(ValueError, match="version 2 of the front-end"):
+        make_browser.build(tmp_path, "founding")
+
+
+def test_without_npm_it_is_a_sentence(tmp_path, monkeypatch, capsys):
     shutil.copyfile(make_browser.PAGE / "package.json", tmp_path / "package.json")
     monkeypatch.setattr(make_browser, "PAGE", tmp_path)
     monkeypatch.setattr(make_browser, "RUNTIME", tmp_path / "node_modules" / "onnxruntime-web")
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("sys.argv", ["make_browser", str(tmp_path / "site")])
     assert make_browser.main() == 1
+    assert "npm, which is not installed" in capsys.readouterr().err
     assert not (tmp_path / "site").exists()

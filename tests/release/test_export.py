@@ -12,11 +12,14 @@ import onnxruntime
 import pytest
 import soundfile
 
+from ser.checkpoints import checkpoint
+from ser.checkpoints.checkpoint import CheckpointConfig
+from ser.features import FeatureConfig
 from ser.labels import LABELS
 from ser.pipeline import EmotionPipeline
 from ser.sound.audio import SAMPLE_RATE
 from tests import bounds
-from tests.small_runs import hearing_run
+from tests.small_runs import hearing_run, make_checkpoint
 from train.__main__ import main
 from train.places import ROOT
 
@@ -60,6 +63,14 @@ def random(tmp_path_factory, speech) -> Exported:
 @pytest.fixture(scope="module")
 def default(tmp_path_factory) -> Exported:
     return Exported(None, tmp_path_factory.mktemp("default") / "voice.onnx")
+
+
+@pytest.fixture(scope="module")
+def founding(tmp_path_factory) -> Exported:
+    """Version 1 of the front-end, and an LSTM; the second recurrent model in this process."""
+    folder = tmp_path_factory.mktemp("founding")
+    Exported(make_checkpoint(folder / "small", corpora=["ravdess"]), folder / "small.onnx")
+    return Exported("founding", folder / "founding.onnx")
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +118,18 @@ def test_it_hears_what_the_pipeline_hears(random, speech, name):
 
 
 @pytest.mark.numeric
+@pytest.mark.parametrize("seconds", SECONDS)
+def test_an_lstm_answers_as_the_pipeline_does_at_every_length(founding, long, seconds):
+    founding.check(long[: int(seconds * SAMPLE_RATE)])
+
+
+@pytest.mark.numeric
+@pytest.mark.parametrize("name", NAMES)
+def test_an_lstm_hears_what_the_pipeline_hears(founding, speech, name):
+    founding.check(recordings(speech)[name].astype(np.float32))
+
+
+@pytest.mark.numeric
 @pytest.mark.parametrize("name", NAMES)
 def test_the_default_in_8_bits_hears_the_same(default, speech, name):
     default.check(recordings(speech)[name].astype(np.float32), bounds.ROUNDED_ANEW)
@@ -129,11 +152,12 @@ def test_windows_that_are_no_voice_have_no_vote(random, speech):
 
 
 @pytest.mark.numeric
-def test_real_clips(random, default, ravdess):
+def test_real_clips(random, default, founding, ravdess):
     for utterance in ravdess[::120]:
         samples, rate_hz = soundfile.read(utterance.path, dtype="float32")
         assert rate_hz == SAMPLE_RATE
         random.check(samples)
+        founding.check(samples)
         default.check(samples, bounds.ROUNDED_ANEW)
 
 
@@ -177,3 +201,26 @@ def test_an_ensemble_is_a_sentence_and_nothing_is_written(tmp_path, capsys):
     assert main(["export", "best", "--out", str(tmp_path / "best.onnx")]) == 1
     assert "no ensemble" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "features", "said"),
+    [
+        ("transformer", {"hidden_size": 16}, FeatureConfig(), "Transformer cannot be exported"),
+        ("attention_lstm", {}, FeatureConfig(kind="mfcc39+chroma"), "kind chroma cannot be exp"),
+    ],
+)
+def test_what_cannot_be_exported_is_a_sentence(name, args, features, said, tmp_path, capsys):
+    config = CheckpointConfig(name, args, features, training={"corpora": ["ravdess"]})
+    checkpoint.save(tmp_path / "run", config.build(), config)
+    assert main(["export", str(tmp_path / "run"), "--out", str(tmp_path / "a.onnx")]) == 1
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "a.onnx").exists()
+
+
+def test_weights_that_may_not_be_handed_on_are_refused(tmp_path, capsys):
+    run = make_checkpoint(tmp_path / "run", corpora=["ravdess", "tess"])
+    arguments = ["export", str(run), "--out", str(tmp_path / "a.onnx")]
+    assert main(arguments) == 1
+    assert "allows no derived works" in capsys.readouterr().err
+    assert main([*arguments, "--despite-licence"]) == 0

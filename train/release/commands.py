@@ -73,7 +73,7 @@ def _export(options: argparse.Namespace) -> None:
     from train.release import export
 
     export.export(options.source, options.out, despite_licence=options.despite_licence)
-    print(f"The model is in {options.out}. {export.BEFORE}")
+    print(f"The model is in {options.out}; its metadata say what goes in and what comes out.")
 
 
 def _detector(_: argparse.Namespace) -> None:

@@ -37,9 +37,9 @@ OUTPUTS = {
 BEFORE = (
     f"Give one channel at {SAMPLE_RATE} Hz, floats within -1 and 1, more than {MIN_DURATION_S} s "
     f"and at most {MAX_WINDOW_S:.0f} s of it. Refuse silence (a peak under {SILENCE_PEAK_DB:.0f} "
-    "dBFS). Take hum of the mains out first, where there is any. Where is_speech is false there is "
-    "no answer: nobody is heard to speak."
+    "dBFS). Where is_speech is false there is no answer: nobody is heard to speak."
 )
+HUM = " Take hum of the mains out first, where there is any."  # version 2 of the front-end does
 
 
 def export(source: str | None, target: Path, despite_licence: bool = False) -> None:
@@ -55,8 +55,6 @@ def export(source: str | None, target: Path, despite_licence: bool = False) -> N
         check_may_be_handed_on(config)
     if config.members or config.stretches:
         raise ValueError("Only one model that answers plainly can be exported: no ensemble.")
-    if config.features.kind not in seen.KINDS:
-        raise ValueError(f"Features of kind {config.features.kind} cannot be exported.")
     model = _whole(loaded)
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
@@ -66,7 +64,8 @@ def export(source: str | None, target: Path, despite_licence: bool = False) -> N
 
 def _whole(loaded: Checkpoint) -> onnx.ModelProto:
     g = Nodes()
-    outputs = _of_speech(g, loaded.config, _network(loaded))
+    write = _of_all if loaded.config.features.version == 1 else _of_speech
+    outputs = write(g, loaded.config, _network(loaded))
     for value, name in zip(outputs, OUTPUTS, strict=True):
         g.nodes.append(helper.make_node("Identity", [value], [name]))
     graph = helper.make_graph(
@@ -88,9 +87,10 @@ def _metadata(loaded: Checkpoint) -> dict[str, str]:
         "labels": json.dumps(loaded.config.labels),
         "sample_rate_hz": str(SAMPLE_RATE),
         "longest_s": str(MAX_WINDOW_S),
-        "shortest_s": str(MIN_DURATION_S),
+        "more_than_s": str(MIN_DURATION_S),
         "certainty": json.dumps(loaded.config.certainty or (FAIRLY_SURE, SURE)),
-        "before": BEFORE,
+        "before": BEFORE + (HUM if loaded.config.features.version == 2 else ""),
+        "front_end": str(loaded.config.features.version),
         "license": LICENSE,
         "model": loaded.name,
         "revision": loaded.revision,
@@ -129,6 +129,29 @@ def _judged(g: Nodes, config: CheckpointConfig, network: onnx.ModelProto, window
     )
 
 
+def _of_all(g: Nodes, config: CheckpointConfig, network: onnx.ModelProto) -> tuple[str, ...]:
+    """`OUTPUTS` by version 1 of the front-end: one window, trimmed where it is quiet."""
+    samples = g.Squeeze("samples", [0])
+    found = heard.find_windows(g, heard.high_passed(g, samples), onnx.load(speech.MODEL))
+    start, stop = seen.span(g, samples, config.features)
+    judged = _judged(g, config, network, g.cut(samples, start, stop))
+    times_s = _times_s(g, start, g.Shape(judged.attention), config)
+    is_speech = g.Greater(found.n_segments, 0)
+    return (
+        judged.probabilities,
+        g.Unsqueeze(judged.attention, [0]),
+        g.Unsqueeze(times_s, [0]),
+        is_speech,
+    )
+
+
+def _times_s(g: Nodes, start: str, n_frames: str, config: CheckpointConfig) -> str:
+    """Centres (n_frames,) of frames from a sample on."""
+    frame = g.Range(0, g.Squeeze(n_frames), 1)
+    at = g.Add(start, g.Mul(frame, config.features.hop_length))
+    return g.Div(g.Cast(at, to=TensorProto.FLOAT), float(SAMPLE_RATE))
+
+
 def _of_speech(g: Nodes, config: CheckpointConfig, network: onnx.ModelProto) -> tuple[str, ...]:
     """`OUTPUTS` by version 2 of the front-end: each window is judged, and votes."""
     filtered = heard.high_passed(g, g.Squeeze("samples", [0]))
@@ -140,9 +163,7 @@ def _of_speech(g: Nodes, config: CheckpointConfig, network: onnx.ModelProto) -> 
     samples = b.Mul(b.cut(filtered, first, last), b.Gather(found.gain, turn))
     judged = _judged(b, config, network, samples)
     n_frames = b.Shape(judged.attention)
-    frame = b.Range(0, b.Squeeze(n_frames), 1)
-    at = b.Add(first, b.Mul(frame, config.features.hop_length))
-    times_s = b.Div(b.Cast(at, to=TensorProto.FLOAT), float(SAMPLE_RATE))
+    times_s = _times_s(b, first, n_frames, config)
     carried = {
         "attention_so_far": (judged.attention, TensorProto.FLOAT),
         "times_so_far": (times_s, TensorProto.FLOAT),

@@ -13,12 +13,11 @@ from onnx import TensorProto
 from ser.sound import high_pass, segments, speech, windows
 from ser.sound.audio import SAMPLE_RATE
 from ser.sound.speech import CONTEXT, STEP
-from train.release.nodes import Nodes, told
+from train.release.nodes import ALL, Nodes, told
 
 BLOCK = 256  # samples of the high-pass that are computed together
 EXACT = 1e-6  # of the largest singular value: what is less is rounding
 FAR_DB = 1e9  # further than any level
-ALL = np.iinfo(np.int64).max
 
 
 class Windows(NamedTuple):

@@ -10,6 +10,7 @@ from onnx import compose, helper, numpy_helper, version_converter
 
 OPSET = 23  # since which attention is one operator
 IR_VERSION = 10
+ALL = np.iinfo(np.int64).max  # as the stop of a cut: to the end
 
 
 class Nodes:
