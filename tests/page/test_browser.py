@@ -131,7 +131,6 @@ def test_it_says_what_python_says_and_how_long_it_took(page, wav):
     print(took)
 
 
-@pytest.mark.numeric
 def test_a_float32_model_says_it_to_the_same_1e_4(runtime, browser, speech, wav, tmp_path):
     """Though Chromium divides positive 16-bit samples by 32767, and negative ones by 32768."""
     hearing_run(tmp_path / "run", speech, np.random.default_rng(0).normal(0, 0.1, len(speech)))

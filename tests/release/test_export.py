@@ -218,6 +218,14 @@ def test_what_cannot_be_exported_is_a_sentence(name, args, features, said, tmp_p
     assert not (tmp_path / "a.onnx").exists()
 
 
+def test_a_folder_is_no_file_to_write(tmp_path, capsys):
+    assert main(["export", "--out", str(tmp_path)]) == 1
+    assert "is a folder" in capsys.readouterr().err
+    assert main(["export", "user/", "--out", str(tmp_path / "a.onnx")]) == 1
+    assert "neither a folder nor a Hub name" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_weights_that_may_not_be_handed_on_are_refused(tmp_path, capsys):
     run = make_checkpoint(tmp_path / "run", corpora=["ravdess", "tess"])
     arguments = ["export", str(run), "--out", str(tmp_path / "a.onnx")]

@@ -49,6 +49,8 @@ def export(source: str | None, target: Path, despite_licence: bool = False) -> N
     exported, with the reason, or that learned from a corpus whose licence allows no derived works
     (unless `despite_licence`).
     """
+    if target.is_dir():
+        raise ValueError(f"{target} is a folder: name the file.")
     loaded = EmotionPipeline.from_pretrained(source).checkpoint
     config = loaded.config
     if not despite_licence:
