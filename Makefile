@@ -7,7 +7,7 @@ PIP_AUDIT := 2.10.1
 ATHERIS := 3.0.0
 LOCK_OPTIONS := --torch-backend cpu
 
-.PHONY: demo test lock audit soak fuzz test-without-ffmpeg test-numeric test-browsers test-minutes test-corpora verify-results bench pictures clean
+.PHONY: demo test lock audit soak fuzz test-without-ffmpeg test-numeric test-browsers test-minutes test-corpora verify-results bench pictures browser clean
 
 demo: $(VENV)/.demo  ## start the app with the embedded model
 	PYTHONUNBUFFERED=1 $(BIN)/python app.py
@@ -68,6 +68,9 @@ fuzz: $(VENV)/.test  ## five minutes of made-up files for the readers -> benchma
 
 pictures: $(VENV)/.test  ## a picture of the page -> docs/page.png (needs chromium)
 	$(BIN)/python -m docs.make_pictures
+
+browser: $(VENV)/.test  ## the page that runs on the visitor's device -> site/ (needs npm)
+	$(BIN)/python -m docs.make_browser site
 
 clean:
 	rm -rf $(VENV)

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -94,6 +95,35 @@ def make_checkpoint(folder: Path, seed: int = 0, **training: object) -> Path:
     golden = EmotionPipeline(checkpoint.load(folder)).golden_answer()
     checkpoint.save_config(folder, replace(config, golden=golden))
     return folder
+
+
+def hearing_run(folder: Path, speech: np.ndarray, noise: np.ndarray) -> None:
+    """Save a small random model with all parts of the default one, in float32.
+
+    To its speech head, `speech` is a voice; `noise`, and speech backwards, are none.
+    """
+    torch.manual_seed(0)
+    config = CheckpointConfig(
+        "whisper_statistics",
+        {"size": 64, "n_heads": 2, "layers": [1, 2], "n_corpora": 2, "speech_head": True},
+        FeatureConfig(kind="whisper", version=2),
+        temperature=0.9,
+        distance_slope=0.8,
+        speech_thresholds=(0.0, 0.5),
+        training={"corpora": ["ravdess"], "recipe": "none"},
+    )
+    model = config.build()
+    for parameter in [*model.encoder.parameters(), model.head.classify.weight]:
+        torch.nn.init.normal_(parameter, std=0.1)
+    model.know(torch.randn_like(model.corpora), torch.randn_like(model.emotions))
+    with torch.no_grad():
+        model.speech.bias[0] = 1e6  # all is a voice, so that all has an embedding
+        checkpoint.save(folder, model, config)
+        pipeline = EmotionPipeline.from_pretrained(folder)
+        heard = [pipeline.judge(s).embedding for s in (speech, speech[::-1], noise)]
+        model.speech.weight[0] = torch.from_numpy(np.linalg.pinv(heard) @ [1.0, -1.0, -1.0])
+        model.speech.bias[0] = 0.0
+    checkpoint.save(folder, model, config)
 
 
 def untrained_run(folder, recipe, split, weights):

@@ -53,6 +53,7 @@ class GraphModel:
     def __init__(self, path: Path, n_features: int):
         import onnxruntime  # by whoever has a graph to run
 
+        self.path = path
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         providers = ["CPUExecutionProvider"]

@@ -19,6 +19,18 @@ def add(commands: "argparse._SubParsersAction") -> None:
     small.add_argument("folder", metavar="FOLDER", type=Path, help="where the checkpoint goes")
     small.set_defaults(run=_quantize)
 
+    export = commands.add_parser("export", help="a model as one file, from samples to answer")
+    export.add_argument(
+        "source",
+        nargs="?",
+        metavar="RUN|SOURCE",
+        help="a run, a model beside the default, or user/repo; the default model without",
+    )
+    export.add_argument("--format", choices=["onnx"], default="onnx")
+    export.add_argument("--out", metavar="FILE", type=Path, required=True)
+    _add_despite_licence(export)
+    export.set_defaults(run=_export)
+
     detector = commands.add_parser("detector", help="Silero's detector as matrix products")
     detector.set_defaults(run=_detector)
 
@@ -55,6 +67,13 @@ def _quantize(options: argparse.Namespace) -> None:
 
     quantize.quantize(options.run_folder, options.folder)
     print(f"The graph is in {options.folder}.")
+
+
+def _export(options: argparse.Namespace) -> None:
+    from train.release import export
+
+    export.export(options.source, options.out, despite_licence=options.despite_licence)
+    print(f"The model is in {options.out}; its metadata say what goes in and what comes out.")
 
 
 def _detector(_: argparse.Namespace) -> None:

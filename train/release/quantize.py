@@ -8,28 +8,23 @@ reads them: nothing is stored twice.
 import json
 import shutil
 import tempfile
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnx
-import torch
 from onnx import TensorProto, external_data_helper, numpy_helper
 from safetensors.numpy import save
-from torch import nn
 
 from ser.checkpoints import checkpoint
 from ser.checkpoints.config import GRAPH_NAME, describe_files
-from ser.models.base import ModelOutput
 from ser.pipeline import EmotionPipeline
 from train.judge.finished import load_run
+from train.release.traced import traced
 
-OPSET = 23  # since which attention is one operator
 SHARD_BYTES = 9_000_000
 IN_GRAPH_BYTES = 1024  # smaller tensors stay in the graph: shapes and other constants
-EXAMPLE_FRAMES = 300
 QUANTIZED, TRANSPOSED = "_quantized", "_Transposed"  # ONNX Runtime's suffixes
 SCALES = np.linspace(1.0, 2.0, 11)  # of the one that uses all 8 bits; twice as wide is 7 bits
 SMALLEST = 1e-12  # of a channel's largest weight, so that there is a scale
@@ -53,7 +48,7 @@ def quantize(run: Path, folder: Path) -> None:
         raise ValueError(f"Nobody has said how {loaded.config.model_name} becomes a graph.")
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
-        graph = _quantized(_exported(loaded.model, Path(scratch)), Path(scratch))
+        graph = _quantized(traced(loaded.model, Path(scratch)), Path(scratch))
     shards = _move_weights_out(graph, folder)
     onnx.save_model(graph, folder / GRAPH_NAME)
     config = replace(
@@ -64,42 +59,6 @@ def quantize(run: Path, folder: Path) -> None:
     checkpoint.save_config(folder, replace(config, golden=golden))
     if (run / checkpoint.METRICS_NAME).exists():
         shutil.copyfile(run / checkpoint.METRICS_NAME, folder / checkpoint.METRICS_NAME)
-
-
-class _Whole(nn.Module):
-    """A model without a mask, its outputs in the order in which `ModelOutput` names them."""
-
-    def __init__(self, model: nn.Module):
-        super().__init__()
-        self.model = model
-
-    def forward(self, features: torch.Tensor, shift: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        return tuple(part for part in self.model.judged(features, None, shift) if part is not None)
-
-
-def _exported(model: nn.Module, scratch: Path) -> Path:
-    """The float32 graph of a model, for any number of frames."""
-    path = scratch / "float32.onnx"
-    example = (
-        torch.zeros(1, EXAMPLE_FRAMES, model.n_features),
-        torch.zeros(1, model.embedding_size),
-    )
-    names = list(ModelOutput._fields[:5] if model.n_corpora else ModelOutput._fields[:3])
-    names += ["speech"] if model.speech is not None else []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the exporter, about itself
-        torch.onnx.export(
-            _Whole(model).eval(),
-            example,
-            path,
-            input_names=["features", "shift"],
-            output_names=names,
-            dynamic_shapes={"features": {1: torch.export.Dim.AUTO}, "shift": None},
-            opset_version=OPSET,
-            external_data=False,
-            verbose=False,
-        )
-    return path
 
 
 def _quantized(path: Path, scratch: Path) -> onnx.ModelProto:
