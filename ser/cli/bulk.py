@@ -82,7 +82,9 @@ def main(arguments: list[str]) -> int:
     except OSError as error:
         raise UsageError(f"{shown(error.filename)}: {error.strerror}.") from error
     if not files:
-        raise UsageError(f"There is no sound file in {', '.join(map(shown, options.sources))}.")
+        inside = " Sounds inside of tables are not read." * any(map(is_address, options.sources))
+        named = ", ".join(map(shown, options.sources))
+        raise UsageError(f"There is no sound file in {named}.{inside}")
     start_s, progress = time.monotonic(), None
 
     def tell(n_done: int, n_files: int) -> None:

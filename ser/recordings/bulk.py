@@ -7,6 +7,7 @@ not at all. So whatever dies, what is to be done is what no part holds.
 import logging
 import os
 import secrets
+import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from ser.restriction import checked
 MOST_IN_A_PART, MOST_RECORDINGS_IN_A_PART = 1000, 20
 PARTS_A_WORKER = 8  # or more, so that none waits long for the last one
 N_TRIES = 2  # of a batch whose worker dies, then of each of its files
+MOST_LETTERS = 300  # of what Ray says
 MOST_DEAD_STARTS = 3  # of workers one after the other; then the run stops
 STORE_BYTES = 100 << 20  # for Ray's objects on this machine: names only
 
@@ -79,7 +81,7 @@ def bulk(
     tell = progress or (lambda *_: None)
     tell(len(names) - len(missing), len(names))
     if missing:
-        with _ray(address, n_workers) as n_workers:
+        with running_ray(address, n_workers) as n_workers:
             _judge(missing, job, parts, n_workers, lambda left: tell(len(names) - left, len(names)))
     tally = parts.tally(names)
     if lost := names.keys() - tally.files:
@@ -151,7 +153,7 @@ def _done(batches: list[list[str]], job: Job, n_workers: int) -> Iterator[list[s
             except (exceptions.RayActorError, exceptions.OutOfMemoryError) as error:
                 n_dead_starts += batch is None
                 if n_dead_starts > MOST_DEAD_STARTS:
-                    raise BulkError(f"Workers die as they start: {_first_line(error)}") from error
+                    raise BulkError(f"Workers die as they start: {_told(error)}") from error
                 if batch:
                     n_tries[part_name(batch)] += 1
                     if n_tries[part_name(batch)] < N_TRIES:
@@ -166,18 +168,19 @@ def _done(batches: list[list[str]], job: Job, n_workers: int) -> Iterator[list[s
             if batch:
                 yield batch
     except (exceptions.RayError, ConnectionError) as error:
-        raise BulkError(f"Ray stopped: {_first_line(error)}") from error
+        raise BulkError(f"Ray stopped: {_told(error)}") from error
     finally:
         for worker, _ in asked.values():
             ray.kill(worker)
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+def _told(error: Exception) -> str:
+    """The last line of a long story, where the reason stands."""
+    return (str(error).strip() or type(error).__name__).splitlines()[-1].strip()[:MOST_LETTERS]
 
 
 @contextmanager
-def _ray(address: str | None, n_workers: int | None) -> Iterator[int]:
+def running_ray(address: str | None, n_workers: int | None) -> Iterator[int]:
     """Ray while it is needed; how many workers it is to have."""
     try:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -195,12 +198,12 @@ def _ray(address: str | None, n_workers: int | None) -> Iterator[int]:
         if not address:  # else Ray keeps one in the home folder
             os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
         try:
-            ray.init(address or "local", **quiet, **({} if address else local))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # the error says the same
+                ray.init(address or "local", **quiet, **({} if address else local))
         except (ConnectionError, ImportError, OSError, RuntimeError, ValueError) as error:
-            told = " ".join(str(error).split())
-            raise BulkError(
-                f"Ray cannot be used{f' at {address}' * bool(address)}: {told}"
-            ) from error
+            hint = f" at {address} (does it want a token? see docs/bulk.md)" if address else ""
+            raise BulkError(f"Ray cannot be used{hint}: {_told(error)}") from error
     try:
         yield n_workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
     finally:

@@ -2,6 +2,7 @@
 
 import os
 import platform
+from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ from ser.process import keep_memory, one_thread
 from ser.recordings.labels import tables
 from ser.recordings.parts import Parts
 from ser.recordings.rows import COLUMNS, MORE_COLUMNS, Row, Task, judge_file, row_of_error
-from ser.recordings.stores import fetched
+from ser.recordings.stores import fetched_ahead
 from ser.recordings.timeline import Timeline, timeline
 from ser.recordings.whole_files import OutputError, readable
 from ser.sound.audio import AudioError
@@ -64,17 +65,16 @@ class Worker:
     def write(self, files: list[str]) -> str:
         """Judge files and write their part; why the run must stop, if it must."""
         try:
-            rows = [row for file in files for row in self._rows(file)]
+            rows = [row for file, path in fetched_ahead(files) for row in self._rows(file, path)]
             self._parts.write(files, rows, self._job.columns, self._job.embedding_size)
         except OutputError as error:
             return str(error)
         return ""
 
-    def _rows(self, file: str) -> list[Row]:
+    def _rows(self, file: str, path: Callable[[], str]) -> list[Row]:
         judge = self._segments if self._job.segments else self._clip
         try:
-            with fetched(file) as path:
-                return judge(file, path)
+            return judge(file, path())
         except Exception as error:  # among millions of files there is one that nobody foresaw
             reason = str(error) or type(error).__name__
             known = isinstance(error, AudioError | OSError)

@@ -8,8 +8,10 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from ser.recordings.folder import SUFFIXES
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 PATH_COLUMNS = ("file", "path", "audio", "filename", "url")
 N_TRIES = 3
+N_AHEAD = 4  # files on their way while one is judged
 WAIT_S = 0.5  # before the second try, twice as long before each later one
 MOST_BYTES = 8 << 30  # of a file: three hours of two channels at 96 kHz and 32 bits are as many
 FINAL = (PermissionError, IsADirectoryError)  # waiting changes nothing
@@ -108,6 +111,29 @@ def fetched(name: str) -> Iterator[str]:
         yield local
 
 
+def fetched_ahead(names: Iterable[str]) -> Iterator[tuple[str, Callable[[], str]]]:
+    """Each name with what gives its path or raises StoreError, as `fetched` does.
+
+    The next few are on their way meanwhile. A path is good until the next name.
+    """
+    coming: deque[tuple[str, Future[str], ExitStack]] = deque()
+    with ThreadPoolExecutor(N_AHEAD) as pool:
+
+        def given() -> Iterator[tuple[str, Callable[[], str]]]:
+            name, path, stack = coming.popleft()
+            with stack:
+                yield name, path.result
+
+        for name in names:
+            stack = ExitStack()
+            path = pool.submit(stack.enter_context, fetched(name))
+            coming.append((name, path, stack))
+            if len(coming) > N_AHEAD:
+                yield from given()
+        while coming:
+            yield from given()
+
+
 def names_in_table(table: str, column: str | None = None) -> Iterator[str]:
     """Names in a column of a .csv, .tsv or .parquet, on this machine or at an address.
 
@@ -151,7 +177,11 @@ def _parquet_cells(
         chosen = names[_column(names, table, column)]
         for batch in parquet.iter_batches(columns=[chosen]):
             for cell in batch.column(0).to_pylist():
-                yield cell if isinstance(cell, str) else ""
+                if not isinstance(cell, str | None):
+                    raise StoreError(
+                        f"{table}: the column {chosen} holds no names, but {type(cell).__name__}."
+                    )
+                yield cell or ""
 
 
 def _column(names: list[str], table: str, column: str | None) -> int:

@@ -11,18 +11,18 @@ from ser.recordings.bulk_worker import Job, Worker
 class Slow(Worker):
     """Takes its time, so that there is a middle of the run."""
 
-    def _rows(self, file: str) -> list:
+    def _rows(self, file: str, path) -> list:
         time.sleep(0.3)
-        return super()._rows(file)
+        return super()._rows(file, path)
 
 
 class Killed(Worker):
     """Dies as a decoder does that a malicious file has taken over."""
 
-    def _rows(self, file: str) -> list:
+    def _rows(self, file: str, path) -> list:
         if "killer" in file:
             os.kill(os.getpid(), signal.SIGKILL)
-        return super()._rows(file)
+        return super()._rows(file, path)
 
 
 class Full(Worker):

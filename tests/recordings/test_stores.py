@@ -1,12 +1,13 @@
 """Files elsewhere: what is found, what is read of a table, what a store that fails is asked."""
 
 import os
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from ser.recordings import stores
-from ser.recordings.stores import StoreError, fetched, names_in_table, sounds_below
+from ser.recordings.stores import StoreError, fetched, fetched_ahead, names_in_table, sounds_below
 from tests.recordings.object_store import BUCKET, store  # noqa: F401
 
 
@@ -31,6 +32,24 @@ def test_what_is_fetched_is_there_while_it_is_needed(store, tmp_path):  # noqa: 
     assert not os.path.exists(path)
     with fetched("a/name on this machine.wav") as path:
         assert path == "a/name on this machine.wav"
+
+
+def test_the_next_files_are_fetched_meanwhile_and_none_is_left(store, quick, tmp_path, monkeypatch):  # noqa: F811
+    names = [f"s3://{BUCKET}/ahead/{n}.wav" for n in range(12)]
+    for name in names:
+        store.files.pipe_file(name, name.encode())
+    names[5] = names[5].replace("5.wav", "none.wav")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    told = []
+    for name, path in fetched_ahead(names):
+        try:
+            told.append((name, Path(path()).read_bytes().decode()))
+        except StoreError as error:
+            told.append((name, str(error)))
+    expected = [(name, name) for name in names]
+    expected[5] = (names[5], f"{names[5]}: There is no such file.")
+    assert told == expected
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_store_that_fails_is_asked_again_within_bounds(store, quick):  # noqa: F811
@@ -81,6 +100,13 @@ def test_the_names_in_a_table(kind, tmp_path):
         list(names_in_table(str(table), "nowhere"))
 
 
+def test_a_column_of_sounds_is_no_column_of_names(tmp_path):
+    table = tmp_path / "t.parquet"
+    pd.DataFrame({"audio": [{"bytes": b"x", "path": "a.wav"}]}).to_parquet(table)
+    with pytest.raises(StoreError, match="the column audio holds no names, but dict"):
+        list(names_in_table(str(table)))
+
+
 def test_a_table_that_is_none_is_a_sentence(tmp_path):
     for name, data in [("a.parquet", b"words"), ("b.csv", b""), ("c.csv", b"one\ntwo\n")]:
         (tmp_path / name).write_bytes(data)
@@ -94,3 +120,23 @@ def test_a_row_that_is_too_short_and_a_blank_line(tmp_path):
     table = tmp_path / "t.csv"
     table.write_bytes(b"\xef\xbb\xbfid,file\n1,a.wav\n\n2\n3, b.wav \n")
     assert list(names_in_table(str(table))) == ["a.wav", f"{table}: row 2 names no file", "b.wav"]
+
+
+def test_a_data_set_on_the_hub(hub, speech, tmp_path, monkeypatch):
+    from huggingface_hub import HfApi, HfFileSystem
+
+    HfFileSystem.clear_instance_cache()
+    api = HfApi(endpoint=hub.url, token="hf_write")
+    api.create_repo("user/voices", repo_type="dataset")
+    for name in ("train/a.wav", "README.md"):
+        api.upload_file(
+            path_or_fileobj=b"bytes",
+            path_in_repo=name,
+            repo_id="user/voices",
+            repo_type="dataset",
+        )
+    (found,) = sounds_below("hf://datasets/user/voices")
+    assert found == "hf://datasets/user/voices/train/a.wav"
+    with fetched(found) as path, open(path, "rb") as file:
+        assert file.read() == b"bytes"
+    HfFileSystem.clear_instance_cache()
