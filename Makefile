@@ -42,6 +42,7 @@ bench: $(VENV)/.test  ## speed and memory -> benchmarks/*.json
 	$(BIN)/python -m benchmarks.pretrained
 	$(BIN)/python -m benchmarks.hub
 	$(BIN)/python -m benchmarks.recordings
+	-$(BIN)/python -m benchmarks.bulk  # needs .[scale]
 
 lock:  ## requirements.lock, from requirements.txt: names, versions, hashes
 	$(PYTHON) -m venv $(VENV)-lock
