@@ -7,10 +7,11 @@ not at all. So whatever dies, what is to be done is what no part holds.
 import logging
 import os
 import secrets
+import signal
 import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from ser.pipeline import EmotionPipeline
 from ser.recordings.bulk_worker import Job, Worker
@@ -194,6 +195,7 @@ def running_ray(address: str | None, n_workers: int | None) -> Iterator[int]:
         logging.getLogger("ray").setLevel(logging.CRITICAL + 1)
         n_cpus = None if address else n_workers or os.cpu_count() or 1
         local = {"num_cpus": n_cpus, "object_store_memory": STORE_BYTES, "include_dashboard": False}
+        stop = signal.getsignal(signal.SIGTERM)
         quiet = {"log_to_driver": False, "logging_level": logging.CRITICAL}
         if not address:  # else Ray keeps one in the home folder
             os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
@@ -204,6 +206,8 @@ def running_ray(address: str | None, n_workers: int | None) -> Iterator[int]:
         except (ConnectionError, ImportError, OSError, RuntimeError, ValueError) as error:
             hint = f" at {address} (does it want a token? see docs/bulk.md)" if address else ""
             raise BulkError(f"Ray cannot be used{hint}: {_told(error)}") from error
+        with suppress(ValueError):  # only the main thread may; elsewhere Ray does not, either
+            signal.signal(signal.SIGTERM, stop)  # Ray has put its own there
     try:
         yield n_workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
     finally:

@@ -231,14 +231,15 @@ def test_a_run_that_is_killed_goes_on_where_it_was(clips, table, tmp_path):
     pd.testing.assert_frame_equal(rows_in(out), table)
 
 
-def test_ctrl_c_stops_and_keeps_what_is_done(ray, clips, tmp_path):
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_stops_and_keeps_what_is_done(kind, ray, clips, tmp_path):
     out = tmp_path / "out"
     going = start(
         *("bulk", clips, "--out", out, "--workers", 1, "--address", ray), start_new_session=True
     )
     try:
         until(lambda: parts_of(out), 120)
-        os.killpg(going.pid, signal.SIGINT)  # as a terminal does
+        os.killpg(going.pid, kind)  # as a terminal does
         _, errors = going.communicate(timeout=60)
     finally:
         going.kill()
