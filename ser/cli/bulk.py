@@ -112,7 +112,9 @@ def main(arguments: list[str]) -> int:
             )
     except BulkError as error:
         raise UsageError(str(error)) from error
-    progress.end()
+    finally:
+        if progress:
+            progress.end()
     if not options.quiet:
         note(f"written: {shown(options.out)}, {_told(tally, time.monotonic() - start_s)}")
     return SOME_FAILED if tally.n_errors else DONE

@@ -12,6 +12,7 @@ import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from math import isqrt
 
 from ser.pipeline import EmotionPipeline
 from ser.recordings.bulk_worker import Job, Worker
@@ -107,17 +108,18 @@ def _judge(
 ) -> None:
     """See to it that each file is in a part; `tell` how many are not yet.
 
-    What a batch's worker died of is found by judging its files one at a time. One that kills its
-    workers even so has a row that says so.
+    What a batch's worker died of is found by judging its files in smaller ones, then one at a time.
+    One that kills its workers even so has a row that says so.
     """
     most = MOST_RECORDINGS_IN_A_PART if job.segments else MOST_IN_A_PART
     in_a_part = min(most, -(-len(files) // (PARTS_A_WORKER * n_workers)))
-    for size in (in_a_part, 1):
-        batches = list(in_batches(files, size))
+    for size in dict.fromkeys((in_a_part, isqrt(in_a_part), 1)):
+        batches, n_left = list(in_batches(files, size)), len(files)
         left = {part_name(batch): batch for batch in batches}
         for batch in _done(batches, job, n_workers):
             del left[part_name(batch)]
-            tell(sum(map(len, left.values())))
+            n_left -= len(batch)
+            tell(n_left)
         written = set(parts.names()) if left else ()  # by workers that died right after
         files = [file for name, batch in left.items() if name not in written for file in batch]
         if not files:

@@ -42,12 +42,12 @@ class Tally:
             has_label, has_error = has_label or bool(row["label"]), has_error or bool(row["error"])
             found[row["file"]] = has_label, has_error, row["duration_s"] or 0.0
         self.files |= set(found)
-        for file in found.keys() & self.wanted:
-            has_label, has_error, seconds = found[file]
-            self.n_errors += has_error
-            self.n_judged += has_label and not has_error
-            self.n_silent += not has_label and not has_error
-            self.audio_s += seconds
+        for file, (has_label, has_error, seconds) in found.items():
+            if file in self.wanted:
+                self.n_errors += has_error
+                self.n_judged += has_label and not has_error
+                self.n_silent += not has_label and not has_error
+                self.audio_s += seconds
 
 
 class Parts:

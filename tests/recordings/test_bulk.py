@@ -141,25 +141,28 @@ def test_a_store_with_keys_that_fail(ray, store, clips, table, tmp_path):  # noq
     pd.DataFrame(
         {"path": [f"{root}/none.wav", None, str(clips / "clip 01.wav"), "no path at all"]}
     ).to_csv(names, index=False)
-    arguments = (root, names, "--out", f"s3://{BUCKET}/rows", "--workers", 2, "--address", ray)
+    odd = tmp_path / "odd.txt"
+    odd.write_bytes(b"caf\xe9.wav\n")
+    arguments = (root, names, odd, "--out", f"s3://{BUCKET}/rows", "--workers", 2, "--address", ray)
     done = run("bulk", *arguments)
     assert done.returncode == 1 and not done.stdout
-    assert "12 files = 8 judged + 0 without speech + 4 errors; " in done.stderr, done.stderr
+    assert "13 files = 8 judged + 0 without speech + 5 errors; " in done.stderr, done.stderr
     parts = store.files.glob(f"{BUCKET}/rows/*.parquet")
     found = pd.concat(pd.read_parquet(store.files.open(part)) for part in parts)
     found = found.set_index("file")
-    assert len(found) == 12 and found.index.is_unique
+    assert len(found) == 13 and found.index.is_unique
     errors = found["error"].dropna()
     broken = f"{root}/broken.wav"
     assert errors[broken] == f"{broken}: the store failed 3 times: Internal Server Error"
     assert errors[f"{root}/none.wav"] == f"{root}/none.wav: There is no such file."
+    assert "caf\N{REPLACEMENT CHARACTER}.wav" in errors
     assert errors["no path at all"] == "There is no file no path at all."
     assert f"{names}: row 2 names no file" in errors
     expected = table.set_index("file").loc[str(clips / "clip 00.wav")]
     for name in (f"{root}/clip 00.wav", f"{root}/flaky.wav"):
         pd.testing.assert_series_equal(found.loc[name], expected, check_names=False)
     again = run("bulk", *arguments)
-    assert "12 of 12 files were done before" in again.stderr
+    assert "13 of 13 files were done before" in again.stderr
     assert store.files.glob(f"{BUCKET}/rows/*.parquet") == parts
 
 

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from ser.recordings.parts import RUN, Parts, part_name
-from ser.recordings.rows import COLUMNS, row_of_error
+from ser.recordings.rows import COLUMNS
 from ser.recordings.whole_files import OutputError
 
 
@@ -17,7 +17,13 @@ def parts(request, tmp_path):
 
 def write(parts, *files, error=None):
     rows = [
-        {**row_of_error(file, error), "label": None if error else "sad", "duration_s": 2.0}
+        {
+            **dict.fromkeys(COLUMNS),
+            "file": file,
+            "error": error,
+            "label": None if error else "sad",
+            "duration_s": 2.0,
+        }
         for file in files
     ]
     parts.write(files, rows, COLUMNS, 0)
@@ -46,7 +52,7 @@ def test_a_file_in_two_parts_is_taken_out_of_one(parts):
 def test_counts_add_up_and_other_files_are_not_counted(parts):
     write(parts, "a.wav", "other.wav")
     write(parts, "b.wav", error="broken")
-    silent = {**row_of_error("c.wav", None), "warnings": "No speech was heard."}
+    silent = {"file": "c.wav", "warnings": "No speech was heard."}
     parts.write(["c.wav"], [silent], COLUMNS, 0)
     tally = parts.tally({"a.wav", "b.wav", "c.wav"})
     assert (tally.n_judged, tally.n_silent, tally.n_errors) == (1, 1, 1)
