@@ -17,6 +17,7 @@ import tempfile
 import threading
 import time
 from importlib.metadata import version
+from itertools import cycle, islice
 from pathlib import Path
 
 import soundfile
@@ -37,7 +38,7 @@ def main() -> None:
     parser.add_argument("part", nargs="?", choices=PARTS)
     parser.add_argument("folder", nargs="?", type=Path)
     parser.add_argument("n_workers", nargs="?", type=int)
-    parser.add_argument("--files", type=int, default=1440)
+    parser.add_argument("--files", type=int, default=3 * 1440)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--dry", action="store_true", help="write nothing")
     options = parser.parse_args()
@@ -65,11 +66,12 @@ def main() -> None:
 
 
 def make(folder: Path, n_files: int) -> float:
-    """A folder of links to clips; how many hours they last."""
+    """A folder of links to clips, to each as often as need be; how many hours they last."""
     (folder / "clips").mkdir()
     seconds = 0.0
-    for utterance in load_corpora(["ravdess"])[:n_files]:
-        (folder / "clips" / utterance.path.name).symlink_to(utterance.path.resolve())
+    for number, utterance in enumerate(islice(cycle(load_corpora(["ravdess"])), n_files)):
+        link = folder / "clips" / f"{number:06d}{utterance.path.suffix}"
+        link.symlink_to(utterance.path.resolve())
         seconds += soundfile.info(utterance.path).duration
     return seconds / 3600
 
