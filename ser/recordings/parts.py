@@ -136,8 +136,9 @@ class Parts:
     def _read(self, name: str, columns: list[str] | None = None) -> "pyarrow.Table":
         import pyarrow.parquet
 
-        try:
-            return pyarrow.parquet.read_table(io.BytesIO(self._get(name)), columns=columns)
+        try:  # by this thread alone: others may hold the bytes when Python ends, which aborts it
+            file = pyarrow.parquet.ParquetFile(io.BytesIO(self._get(name)))
+            return file.read(columns=columns, use_threads=False)
         except (pyarrow.ArrowException, OSError) as error:
             raise OutputError(
                 f"{self.out}/{name} is no part of this run: please remove it; its files will be "

@@ -175,7 +175,7 @@ def _parquet_cells(
         parquet = pyarrow.parquet.ParquetFile(file)
         names = parquet.schema_arrow.names
         chosen = names[_column(names, table, column)]
-        for batch in parquet.iter_batches(columns=[chosen]):
+        for batch in parquet.iter_batches(columns=[chosen], use_threads=False):
             for cell in batch.column(0).to_pylist():
                 if not isinstance(cell, str | None):
                     raise StoreError(
