@@ -42,6 +42,7 @@ bench: $(VENV)/.test  ## speed and memory -> benchmarks/*.json
 	$(BIN)/python -m benchmarks.pretrained
 	$(BIN)/python -m benchmarks.hub
 	$(BIN)/python -m benchmarks.recordings
+	$(BIN)/python -m benchmarks.bulk
 
 lock:  ## requirements.lock, from requirements.txt: names, versions, hashes
 	$(PYTHON) -m venv $(VENV)-lock
@@ -85,5 +86,5 @@ $(VENV)/.demo: requirements.txt | $(BIN)/python
 	@touch $@
 
 $(VENV)/.test: requirements.txt pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install -e '.[train,test]'
+	$(BIN)/python -m pip install -e '.[train,scale,test]'
 	@touch $@

@@ -1,10 +1,10 @@
-"""`ser` and `python -m ser`: clips, or one of the commands `timeline`, `live` and `folder`."""
+"""`ser` and `python -m ser`: clips, or a command: `timeline`, `live`, `folder` or `bulk`."""
 
 import signal
 import sys
 from importlib import import_module
 
-COMMANDS = ("timeline", "live", "folder")
+COMMANDS = ("timeline", "live", "folder", "bulk")
 
 
 def main(arguments: list[str] | None = None) -> int:

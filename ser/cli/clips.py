@@ -27,6 +27,7 @@ EPILOG = """commands:
   ser timeline FILE    a long recording: each utterance with its time
   ser live -           a stream of raw samples, or the microphone
   ser folder DIR       many files, one row each
+  ser bulk SOURCE      many hours, from disks and stores, on one machine or many
 Each has its own --help."""
 
 

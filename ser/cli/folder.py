@@ -61,7 +61,7 @@ def main(arguments: list[str]) -> int:
         raise UsageError(f"--workers takes 1 to {MOST_WORKERS} on this machine.")
     check_table(options.out, options.sources)
     try:
-        files = _at_most(MOST_FILES, _files(options.sources))
+        files = at_most(MOST_FILES, _files(options.sources))
     except OSError as error:
         raise UsageError(f"{shown(error.filename)}: {error.strerror}.") from error
     if not files:
@@ -97,7 +97,7 @@ def main(arguments: list[str]) -> int:
     return SOME_FAILED if n_failed else DONE
 
 
-def _at_most(n: int, names: Iterator[str]) -> list[str]:
+def at_most(n: int, names: Iterator[str]) -> list[str]:
     """Each name once, in their order; UsageError for a list without an end."""
     found = list(dict.fromkeys(islice(names, n)))
     if next(names, None) is not None:

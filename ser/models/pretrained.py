@@ -90,7 +90,7 @@ def make_encoder(name: str | None, config: dict[str, Any] | None) -> nn.Module:
         from transformers import AutoConfig, AutoModel
     except ImportError as error:
         raise ValueError(
-            "Pre-trained encoders need transformers: pip install 'speech-emotion[scale]'."
+            "Pre-trained encoders need transformers: pip install 'speech-emotion[pretrained]'."
         ) from error
     if config is None and name is None:
         raise ValueError("Name an `encoder` or give an `encoder_config`.")

@@ -64,7 +64,7 @@ def row_of(file: str, prediction: Prediction, embedding: bool = False) -> Row:
 
 def row_of_error(file: str, error: str) -> Row:
     """The row of a file that could not be judged."""
-    return {**dict.fromkeys(COLUMNS), "file": readable(file), "error": error}
+    return {**dict.fromkeys(COLUMNS), "file": readable(file), "error": readable(error)}
 
 
 def judge_file(

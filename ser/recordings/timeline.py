@@ -137,6 +137,7 @@ def timeline(
     on_block: Callable[[np.ndarray, int], None] | None = None,
     on_segment: Callable[[Segment], None] | None = None,
     setting: Setting | None = None,
+    n_threads: int | None = None,
 ) -> Timeline:
     """Find and judge the utterances of a path, the bytes of a file, or `(rate_hz, samples)`.
 
@@ -145,7 +146,8 @@ def timeline(
     nobody knows); `cancelled` is asked several times a second. Answers are among `emotions` only,
     where they are given. `on_block` is shown the samples (n, n_channels) as they are read, and
     their rate; `on_segment` each segment when it has been judged. `setting` hears what the
-    utterances have in common, to which the pipeline may be adapted.
+    utterances have in common, to which the pipeline may be adapted. `n_threads` judge, as many as
+    there are cores if not told.
 
     Raises AudioError for what cannot be heard, FileNotFoundError, CancelledError, or ValueError for
     emotions that are none.
@@ -164,7 +166,7 @@ def timeline(
             check()
             survey.push(block)
         voices, warnings = survey.voices()
-    with _Judges(pipeline, chosen, setting) as judges:
+    with _Judges(pipeline, chosen, setting, n_threads) as judges:
         ears = [_Ear(voice, reading.rate_hz, judges) for voice in voices]
         for block in reading.blocks():
             for ear in ears:
@@ -197,16 +199,17 @@ def timeline(
 
 
 class _Judges:
-    """As many threads as there are cores, each judging an utterance at a time."""
+    """Threads, as many as there are cores if not told, each judging an utterance at a time."""
 
     def __init__(
         self,
         pipeline: EmotionPipeline,
         emotions: tuple[str, ...] | None,
         setting: Setting | None,
+        n_threads: int | None,
     ):
         self._asked = pipeline, emotions, setting
-        self._n = os.cpu_count() or 1
+        self._n = n_threads or os.cpu_count() or 1
 
     def __enter__(self) -> "_Judges":
         self._pool, self._pending = ThreadPoolExecutor(self._n), deque()

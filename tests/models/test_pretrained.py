@@ -249,7 +249,7 @@ def test_what_is_no_speech_encoder_is_refused():
 
 def test_without_transformers_the_reason_is_said(monkeypatch):
     monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(ValueError, match="scale"):
+    with pytest.raises(ValueError, match=r"speech-emotion\[pretrained\]"):
         make(WHISPER)
 
 

@@ -313,6 +313,16 @@ def test_a_list_and_odd_names(speech, tmp_path):
     assert (tmp_path / "b.csv").read_bytes() == (tmp_path / "a.csv").read_bytes()
 
 
+@pytest.mark.parametrize("name", ["rows.csv", "rows.parquet"])
+def test_a_file_that_is_not_there_may_have_any_name(name, tmp_path):
+    missing = os.fsdecode(os.path.join(os.fsencode(tmp_path), b"caf\xe9.wav"))
+    assert write_folder([missing], tmp_path / name, n_workers=1) == 1
+    read = pd.read_csv if name.endswith(".csv") else pd.read_parquet
+    (row,) = read(tmp_path / name).to_dict("records")
+    shown = f"{tmp_path}/caf\N{REPLACEMENT CHARACTER}.wav"
+    assert (row["file"], row["error"]) == (shown, f"There is no file {shown}.")
+
+
 def test_ctrl_c_stops_at_once_and_keeps_what_is_done(folder, tmp_path):
     path, journal = tmp_path / "rows.csv", tmp_path / "rows.csv.journal"
     going = start("folder", folder, "--out", path)

@@ -1,6 +1,7 @@
 """The figures of README.md and docs/ come from files, and are the ones in the files."""
 
 import json
+import shutil
 
 import pytest
 
@@ -95,6 +96,21 @@ def test_speed_is_what_the_benchmarks_wrote(tmp_path):
     assert "| the recording, s | 20.0 | 50.0 (ten minutes at a time) | 2.5 |" in text
     assert "| 4 | 77 | 88 |" in text and "| 9.87 |" in text
     assert "takes 47.9 ms" in text and "3.1 times as fast" in text
+
+
+def test_many_hours_stand_there_once_they_were_measured(tmp_path):
+    for name in ("results", "hub", "pretrained", "recordings", "live", "page"):
+        shutil.copy(report.ROOT / "benchmarks" / f"{name}.json", tmp_path)
+    assert "## Many hours" not in speed.speed_lines(tmp_path)
+    run = {"s": [20.0, 21.5, 30.0], "hours_a_minute": 3.25, "peak_mb": 700}
+    alone = {"s": [4.0, 5.0, 6.0], "peak_mb": 321}
+    told = {"files": 1440, "hours": 1.48, "rounds": 3, "machine": "X", "versions": {"ray": "2"}}
+    told |= {"bulk": {"1": run, "2": {**run, "hours_a_minute": 5.2}}, "folder": {"1": run}}
+    (tmp_path / "bulk.json").write_text(json.dumps(told | {"ray": {"2": alone}}))
+    text = "\n".join(speed.speed_lines(tmp_path))
+    assert "| `bulk`, 1 worker | 21.5 | 20.0 | 30.0 | 3.25 | 700 |" in text
+    assert "| Ray alone, 2 workers | 5.0 | 4.0 | 6.0 |  | 321 |" in text
+    assert "hear 1.6 times as much" in text
 
 
 def test_the_front_page_shows_founding_and_best_each_with_its_protocol(results):

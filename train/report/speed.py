@@ -7,7 +7,7 @@ from train.report import tables
 
 
 def speed_lines(benchmarks: Path) -> list[str]:
-    """Tables of a clip's stages, recordings, voices, page, starts, and encoders of other sizes."""
+    """Tables of a clip, recordings, many hours, voices, page, starts, encoders of other sizes."""
     serving, hub, pretrained, recordings, live, page = (
         json.loads((benchmarks / f"{name}.json").read_text())
         for name in ("results", "hub", "pretrained", "recordings", "live", "page")
@@ -27,6 +27,7 @@ def speed_lines(benchmarks: Path) -> list[str]:
         ),
         *_beside_best(serving),
         *_recordings(recordings),
+        *_bulk(benchmarks / "bulk.json"),
         *_live(live),
         *_page(page),
         "",
@@ -125,6 +126,37 @@ def _recordings(told: dict) -> list[str]:
         f"begins was wrong by {middle_s:+.2f} s in the median ({early_s:+.2f} to {late_s:+.2f} in "
         f"nine of ten). {tables.percent(hour['label_as_of_the_clip'])} % of "
         "utterances get the label that the clip alone gets.",
+    ]
+
+
+def _bulk(path: Path) -> list[str]:
+    """Many hours on Ray, beside `folder` on the same files; nothing where it was not measured."""
+    if not path.exists():
+        return []
+    told = json.loads(path.read_text())
+    rows = [
+        [
+            f"{name}, {n} worker{'s' * (n != '1')}",
+            *(f"{seconds:.1f}" for seconds in (run["s"][1], run["s"][0], run["s"][2])),
+            f"{run['hours_a_minute']:.2f}" if "hours_a_minute" in run else "",
+            run["peak_mb"],
+        ]
+        for part, name in (("bulk", "`bulk`"), ("folder", "`folder`"), ("ray", "Ray alone"))
+        for n, run in told[part].items()
+    ]
+    one, two = (told["bulk"][n]["hours_a_minute"] for n in ("1", "2"))
+    return [
+        "",
+        "## Many hours",
+        "",
+        f"{told['files']:,} clips, {told['hours']:.2f} hours, on {told['machine']}, Ray "
+        f"{told['versions']['ray']}; {told['rounds']} rounds in turn, starts included. Two workers "
+        f"of `bulk` hear {two / one:.1f} times as much as one.",
+        "",
+        *tables.markdown(
+            ["what", "median, s", "fastest", "slowest", "hours of audio a minute", "memory, MB"],
+            rows,
+        ),
     ]
 
 

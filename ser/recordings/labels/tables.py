@@ -3,7 +3,7 @@
 import csv as csv_module
 import json as json_module
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 from ser.labels import LABELS
 from ser.recordings.timeline import Segment, Timeline
@@ -92,7 +92,7 @@ def parquet(timeline: Timeline, file: str, path: Path) -> None:
     write_parquet({name: [] for name in COLUMNS} | _columns(timeline.segments, file), path)
 
 
-def write_parquet(columns: dict[str, list], path: Path, embedding_size: int = 0) -> None:
+def write_parquet(columns: dict[str, list], path: Path | BinaryIO, embedding_size: int = 0) -> None:
     """Columns of equal length; what they hold is told by their names."""
     import pyarrow
     import pyarrow.parquet
