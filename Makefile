@@ -37,6 +37,7 @@ verify-results: $(VENV)/.test  ## a fold's figures of the kept recipes, anew fro
 
 bench: $(VENV)/.test  ## speed and memory -> benchmarks/*.json
 	$(BIN)/python -m benchmarks.serving
+	$(BIN)/python -m benchmarks.peers
 	$(BIN)/python -m benchmarks.live
 	$(BIN)/python -m benchmarks.page
 	$(BIN)/python -m benchmarks.pretrained

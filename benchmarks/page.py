@@ -1,4 +1,4 @@
-"""What the page costs a visitor: bytes, time to the first answer, delay of a live voice as drawn.
+"""What the page costs a visitor: bytes, time to an answer, delay of a live voice as drawn, an hour.
 
 `python -m benchmarks.page` starts the app and a Chromium and writes benchmarks/page.json. Run it on
 an otherwise idle machine, which both share.
@@ -33,6 +33,8 @@ SLOW_LINE = {  # 1.6 Mbit/s, with a round trip of 150 ms
 SLOW_CPU = 4  # times slower
 VISITORS, LIVE_S = (1, 2, 4, 8), 20.0
 N_WARM, SETTLED_S = 5, 5.0
+MINUTES, PAUSE_S, N_HOURS = 60, 1.0, 2
+PATIENCE_MS = 600_000
 
 
 def main() -> None:
@@ -57,7 +59,7 @@ def main() -> None:
                         f"--use-file-for-fake-audio-capture={spoken}",
                     ],
                 )
-                results = measured(browser)
+                results = measured(browser) | {"hour": hour(browser, Path(folder))}
                 browser.close()
         finally:
             app.terminate()
@@ -144,6 +146,31 @@ def live_delay(browser: Browser, n_visitors: int) -> dict[str, float]:
         "n": len(delays),
         "median": round(float(np.median(delays)), 1),
         "p95": round(float(np.percentile(delays, 95)), 1),
+    }
+
+
+def hour(browser: Browser, folder: Path) -> dict[str, float]:
+    """Seconds that an hour of speech takes in Long, sent and drawn, and on the command line."""
+    samples, rate_hz = soundfile.read(SPOKEN, dtype="int16")
+    said = np.concatenate([samples, np.zeros(round(PAUSE_S * rate_hz), np.int16)])
+    path = folder / "hour.flac"
+    soundfile.write(path, np.tile(said, round(60 * MINUTES * rate_hz / len(said))), rate_hz)
+    page_s, command_s = [], []
+    for number in range(N_HOURS):
+        page = opened(browser, "long")
+        start_s = time.perf_counter()
+        page.locator("#long input[type=file]").set_input_files(path)
+        page.locator("#long-said .answer").wait_for(timeout=PATIENCE_MS)
+        page_s.append(time.perf_counter() - start_s)
+        page.context.close()
+        command = ["timeline", path, "--out", folder / f"{number}.csv", "--quiet"]
+        start_s = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "ser", *command], cwd=ROOT, check=True)
+        command_s.append(time.perf_counter() - start_s)
+    return {
+        "minutes": MINUTES,
+        "page_s": round(float(np.median(page_s)), 1),
+        "command_line_s": round(float(np.median(command_s)), 1),
     }
 
 

@@ -6,8 +6,9 @@ from ser.features import FeatureConfig, speech_span
 from ser.sound.audio import SAMPLE_RATE, peak_db
 from ser.sound.windows import MAX_WINDOW_S, Heard
 
-# Of speech. Under it answers get worse: "By length of speech" in docs/results.md.
-SHORT_S = 1.0
+# Of speech. Under it answers are much worse: "By length of speech" in docs/results.md. Two seconds
+# still cost a point or two, but then most sentences would get a warning.
+SHORT_S = 1.5
 QUIET_PEAK_DB = -50.0
 CLIPPED_LEVEL, CLIPPED_SHARE = 0.99, 1e-3
 SPEECH_SHARE = 0.25  # of the recording; less is "mostly silence"

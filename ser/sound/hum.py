@@ -9,6 +9,7 @@ MAINS_HZ = (50.0, 60.0)
 HIGHEST_HZ = 1500.0  # of a harmonic that is looked for
 SPARSE_HZ = 4000  # tells all of lines up to 1500 Hz
 N_FFT, HOP = 2048, 512  # of those samples, half a second: 2 Hz a bin
+N_BINS = int(HIGHEST_HZ * N_FFT / SPARSE_HZ) + 20  # that are looked at, and what is beside them
 QUIET = 0.2  # quantile of a bin's power over time: what is there while nobody speaks
 OVER_DB = 14.0  # of a line over the bins around it
 UNDER_DB = 50.0  # of the whole sound's level; what is weaker disturbs nobody
@@ -40,7 +41,7 @@ def without_hum(waveform: np.ndarray) -> np.ndarray:
 
 
 def quiet_power(waveform: np.ndarray) -> np.ndarray | None:
-    """Power of each bin while nobody speaks, (N_FFT // 2 + 1,), 1 being that of the whole sound.
+    """Power of the lower bins while nobody speaks, (N_BINS,), 1 being that of the whole sound.
 
     None for a sound too short to tell, and for silence.
     """
@@ -51,7 +52,8 @@ def quiet_power(waveform: np.ndarray) -> np.ndarray | None:
     window = np.hanning(N_FFT).astype(np.float32)
     hop = max(HOP, (len(sparse) - N_FFT) // MOST_FRAMES)
     frames = np.lib.stride_tricks.sliding_window_view(sparse, N_FFT)[::hop]
-    power = np.square(np.abs(np.fft.rfft(frames * window)))
+    spectrum = np.fft.rfft(frames * window)[:, :N_BINS]
+    power = np.square(spectrum.real) + np.square(spectrum.imag)
     rank = int(QUIET * (len(power) - 1))
     return np.partition(power, rank, axis=0)[rank] / (total * np.sum(window**2) * N_FFT / 4)
 

@@ -130,13 +130,15 @@ def lacks_its_end(file: Path | io.BytesIO) -> bool:
     with file.open("rb") if isinstance(file, Path) else nullcontext(file) as opened:
         end = opened.seek(0, io.SEEK_END)
         opened.seek(0)
-        is_ogg = opened.read(4) == OGG_PAGE
+        if opened.read(4) != OGG_PAGE:
+            opened.seek(0)
+            return False
         opened.seek(max(0, end - LARGEST_PAGE))
         tail = opened.read(LARGEST_PAGE)
         opened.seek(0)
-    page = tail[tail.rfind(OGG_PAGE) :]
-    if not is_ogg or OGG_PAGE not in tail:
+    if OGG_PAGE not in tail:
         return False
+    page = tail[tail.rfind(OGG_PAGE) :]
     n_segments = page[26] if len(page) > 26 else 0
     n_bytes = 27 + n_segments + sum(page[27 : 27 + n_segments])
     return len(page) < n_bytes or not page[5] & LAST_PAGE

@@ -7,7 +7,7 @@ import pytest
 
 from tests.report.small_evidence import part, write_cross_corpus
 from train.judge import evidence
-from train.report import aims, readme, report, speed, tables
+from train.report import aims, performance, readme, report, tables
 from train.report.ladder import load_ladder
 
 ROW = {
@@ -55,10 +55,10 @@ def test_the_gap_between_the_protocols_is_named():
 def test_check_notices_and_write_mends(tmp_path):
     (tmp_path / "docs").mkdir()
     readme, page, clock = (
-        tmp_path / name for name in ("README.md", "docs/results.md", "docs/speed.md")
+        tmp_path / name for name in ("README.md", "docs/results.md", "docs/performance.md")
     )
     readme.write_text("before\n<!-- results -->\nstale\n<!-- /results -->\nafter\n")
-    clock.write_text("<!-- speed -->\n<!-- /speed -->\n")
+    clock.write_text("<!-- performance -->\n<!-- /performance -->\n")
     with pytest.raises(ValueError, match=r"README.md is out of date"):
         report.write(check=True, root=tmp_path)
     assert not page.exists()
@@ -77,7 +77,7 @@ def test_check_notices_and_write_mends(tmp_path):
 
 
 def test_speed_is_what_the_benchmarks_wrote(tmp_path):
-    for name in ("results", "hub", "pretrained", "recordings", "live", "page"):
+    for name in ("results", "hub", "pretrained", "recordings", "live", "page", "peers"):
         values = json.loads((report.ROOT / "benchmarks" / f"{name}.json").read_text())
         if name == "results":
             values["prediction_ms"]["total"] = {"median": 12.34, "p95": 56.78}
@@ -91,7 +91,7 @@ def test_speed_is_what_the_benchmarks_wrote(tmp_path):
         if name == "page":
             values["slow_line_answer_s"] = 9.87
         (tmp_path / f"{name}.json").write_text(json.dumps(values))
-    text = "\n".join(speed.speed_lines(tmp_path))
+    text = "\n".join(performance.performance_lines(tmp_path))
     assert "| total | 12.3 | 56.8 |" in text and "321 MB" in text
     assert "| the recording, s | 20.0 | 50.0 (ten minutes at a time) | 2.5 |" in text
     assert "| 4 | 77 | 88 |" in text and "| 9.87 |" in text
@@ -99,15 +99,15 @@ def test_speed_is_what_the_benchmarks_wrote(tmp_path):
 
 
 def test_many_hours_stand_there_once_they_were_measured(tmp_path):
-    for name in ("results", "hub", "pretrained", "recordings", "live", "page"):
+    for name in ("results", "hub", "pretrained", "recordings", "live", "page", "peers"):
         shutil.copy(report.ROOT / "benchmarks" / f"{name}.json", tmp_path)
-    assert "## Many hours" not in speed.speed_lines(tmp_path)
+    assert "## Many hours" not in performance.performance_lines(tmp_path)
     run = {"s": [20.0, 21.5, 30.0], "hours_a_minute": 3.25, "peak_mb": 700}
     alone = {"s": [4.0, 5.0, 6.0], "peak_mb": 321}
     told = {"files": 1440, "hours": 1.48, "rounds": 3, "machine": "X", "versions": {"ray": "2"}}
     told |= {"bulk": {"1": run, "2": {**run, "hours_a_minute": 5.2}}, "folder": {"1": run}}
     (tmp_path / "bulk.json").write_text(json.dumps(told | {"ray": {"2": alone}}))
-    text = "\n".join(speed.speed_lines(tmp_path))
+    text = "\n".join(performance.performance_lines(tmp_path))
     assert "| `bulk`, 1 worker | 21.5 | 20.0 | 30.0 | 3.25 | 700 |" in text
     assert "| Ray alone, 2 workers | 5.0 | 4.0 | 6.0 |  | 321 |" in text
     assert "hear 1.6 times as much" in text

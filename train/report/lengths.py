@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ser.cautions import SHORT_S
 from train.judge.lengths import CERTAINTIES, CUT_S, LENGTHS_NAME
 from train.places import evidence_folders
 from train.report import tables
@@ -103,5 +104,5 @@ def _least_lines(lengths: Sequence[str], there: dict[tuple, dict]) -> list[str]:
         return []
     return [
         f"From {enough[0]:g} s of speech on, the mean UA lies within {100 * NEAR:.0f} points of",
-        "that of whole clips. Shorter recordings get a warning (`SHORT_S` in `ser/cautions.py`).",
+        f"that of whole clips. Recordings with less than {SHORT_S:g} s of speech get a warning.",
     ]

@@ -14,8 +14,8 @@ def peers_lines(told: dict) -> list[str]:
     short, long = told["clip_ms"][SHORT], told["clip_ms"][LONG]
     limit = told["limit"]
     return [
-        f"On {told['machine']}, in one run: each round asks every system once, in an order drawn "
-        "anew. Ratios are medians over rounds; more than 1 is slower than the default.",
+        f"On {told['machine']}, in one run: each round asks every system a few times, in an order "
+        "drawn anew. Ratios are medians over rounds; more than 1 is slower than the default.",
         "",
         *tables.markdown(
             [

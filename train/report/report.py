@@ -1,4 +1,4 @@
-"""Figures go into README.md, docs/results.md, docs/speed.md and the page. None is typed by hand."""
+"""Figures go into README.md, two pages of docs/ and the app. None is typed by hand."""
 
 import json
 import re
@@ -6,24 +6,25 @@ from pathlib import Path
 
 from train.places import RESULTS, ROOT
 from train.report.page_figures import page_figures
+from train.report.performance import performance_lines
 from train.report.readme import front_lines
 from train.report.results_page import page_lines
-from train.report.speed import speed_lines
 
 README = "README.md"
 RESULTS_PAGE = "docs/results.md"
-SPEED_PAGE = "docs/speed.md"
+PERFORMANCE_PAGE = "docs/performance.md"
 PAGE = "page/measured.json"
 
 
 def write(check: bool = False, root: Path = ROOT) -> None:
-    """Fill the marked parts of README.md and docs/speed.md under `root`; write the other two.
+    """Fill the marked parts of README.md and docs/performance.md under `root`; write the other two.
 
     With `check` nothing is written: ValueError where one of them is out of date.
     """
+    speed = performance_lines(ROOT / "benchmarks")
     texts = {
         README: _filled(root / README, "results", front_lines(RESULTS)),
-        SPEED_PAGE: _filled(root / SPEED_PAGE, "speed", speed_lines(ROOT / "benchmarks")),
+        PERFORMANCE_PAGE: _filled(root / PERFORMANCE_PAGE, "performance", speed),
         RESULTS_PAGE: _text(page_lines(RESULTS)),
         PAGE: json.dumps(page_figures(RESULTS), indent=1) + "\n",
     }

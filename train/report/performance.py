@@ -1,20 +1,23 @@
-"""docs/speed.md's tables, from what the benchmarks wrote."""
+"""docs/performance.md's tables, from what the benchmarks wrote."""
 
 import json
 from pathlib import Path
 
 from train.report import tables
+from train.report.peers import peers_lines
 
 
-def speed_lines(benchmarks: Path) -> list[str]:
-    """Tables of a clip, recordings, many hours, voices, page, starts, encoders of other sizes."""
+def performance_lines(benchmarks: Path) -> list[str]:
+    """Peers; then a clip, recordings, many hours, voices, page, starts, encoders of other sizes."""
     serving, hub, pretrained, recordings, live, page = (
         json.loads((benchmarks / f"{name}.json").read_text())
         for name in ("results", "hub", "pretrained", "recordings", "live", "page")
     )
     start, queue = serving["start"], hub["queue"]
     return [
-        f"Measured on {serving['machine']}.",
+        *peers_lines(json.loads((benchmarks / "peers.json").read_text())),
+        "",
+        f"All that follows was measured on {serving['machine']}, where nothing else is said.",
         "",
         "## One clip",
         "",
@@ -202,6 +205,11 @@ def _page(told: dict) -> list[str]:
                     ]
                     for n, row in told["live_delay_ms"].items()
                 ),
+                [
+                    f"{told['hour']['minutes']} minutes in Long, sent and drawn, s",
+                    f"{told['hour']['page_s']:.0f} (on the command line "
+                    f"{told['hour']['command_line_s']:.0f})",
+                ],
             ],
         ),
     ]
