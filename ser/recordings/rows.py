@@ -5,8 +5,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterable
-from ctypes import c_byte
-from multiprocessing.connection import wait
+from multiprocessing.connection import Connection, wait
 from typing import NamedTuple
 
 from ser.labels import LABELS
@@ -88,7 +87,7 @@ def judge_file(
     return row_of(file, prediction.restricted(emotions) if emotions else prediction, embedding)
 
 
-def start_worker(task: Task, started: c_byte) -> None:
+def start_worker(task: Task, started: Connection) -> None:
     """Load the model in a worker, which ends with the process that started it; tell `started`."""
     global _pipeline, _task
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one that started it
@@ -97,7 +96,7 @@ def start_worker(task: Task, started: c_byte) -> None:
     one_thread()
     keep_memory()
     _pipeline, _task = EmotionPipeline.from_pretrained(task.checkpoint), task
-    started.value = True
+    started.send_bytes(b"ready")
 
 
 def judge_here(file: str) -> Row:

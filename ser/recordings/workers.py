@@ -62,12 +62,12 @@ class _Pool:
         self._n_ahead = n_ahead
         self._given: dict[Future[Row], str] = {}
         context = multiprocessing.get_context("spawn")
-        self._started = context.RawValue("b", False)
+        self._started, started = context.Pipe(duplex=False)
         self._pool = ProcessPoolExecutor(
             n_workers,
             mp_context=context,
             initializer=start_worker,
-            initargs=(task, self._started),
+            initargs=(task, started),
         )
 
     def rows(self, files: Iterator[str]) -> Iterator[tuple[str, Row]]:
@@ -88,7 +88,7 @@ class _Pool:
 
     def has_started(self) -> bool:
         """Whether any of the processes has ever been ready."""
-        return bool(self._started.value)
+        return self._started.poll()
 
     def under_way(self) -> list[str]:
         """Files that were given out and are not done."""
