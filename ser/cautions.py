@@ -29,6 +29,8 @@ def cautions(
         judged_s = sum(window.stop - window.start for window in heard.windows) / SAMPLE_RATE
     is_clipped = np.mean(np.abs(waveform) >= CLIPPED_LEVEL) > CLIPPED_SHARE
     is_long = duration_s > MAX_WINDOW_S
+    spans = zip(heard.windows, heard.windows[1:], strict=False)
+    has_pauses = any(before.stop < after.start for before, after in spans)
     why_in_parts = f"Longer than {MAX_WINDOW_S:.0f} s" if is_long else "With long pauses"
     found = {
         f"Very short ({short_s:.1f} s{of_speech}): a whole sentence gives a better answer.": (
@@ -40,6 +42,7 @@ def cautions(
         and judged_s < SPEECH_SHARE * duration_s,
         f"{why_in_parts}: judged in {len(heard.windows)} windows, cut at the "
         "quietest places; the answer is their average by length.": is_judged
-        and len(heard.windows) > 1,
+        and len(heard.windows) > 1
+        and (is_long or has_pauses),
     }
     return [text for text, holds in found.items() if holds]

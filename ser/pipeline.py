@@ -78,9 +78,9 @@ class EmotionPipeline:
     def predict(self, audio: AudioSource, is_over: Callable[[], bool] | None = None) -> Prediction:
         """Judge a path, the bytes of a file, or `(rate_hz, samples)`.
 
-        Recordings over 15 s are cut at their quietest places into windows; each is judged whole,
-        and the answers are averaged by length. Raises AudioError for what cannot be judged, and
-        CancelledError soon after `is_over()` has become True.
+        What is longer than a window (`ser.sound.windows`) is cut at its quietest places; each is
+        judged whole, and the answers are averaged by length. Raises AudioError for what cannot be
+        judged, and CancelledError soon after `is_over()` has become True.
         """
         start = time.perf_counter()
         sound = read_audio(audio, is_over)

@@ -14,6 +14,7 @@ from ser.labels import LABELS
 from ser.models.stretch import stretched
 from ser.pipeline import GOLDEN_TOLERANCE, EmotionPipeline
 from ser.sound.audio import SAMPLE_RATE, SilentError, load_audio
+from ser.sound.windows import SPOKEN_WINDOW_S, hear
 from tests import bounds
 from tests.bounds import ONE_NETWORK, SIX_DIGITS
 
@@ -185,16 +186,19 @@ def test_a_long_recording_is_the_average_of_its_windows_by_length(pipeline, spee
     assert any("windows" in warning for warning in answer.warnings)
     assert answer.attention.sum() == pytest.approx(1, abs=bounds.shares(answer.attention))
     assert (np.diff(answer.attention_times_s) > 0).all()
-    cut = np.flatnonzero(np.diff(answer.attention_times_s) > 0.011)
-    assert len(cut) == 1
-    gap_s = answer.attention_times_s[cut[0] : cut[0] + 2]
-    parts = []
-    for a, b in ((0.0, gap_s.mean()), (gap_s.mean(), answer.duration_s)):
-        piece = long[int(a * SAMPLE_RATE) : int(b * SAMPLE_RATE)]
-        parts.append((b - a) * pipeline.predict((SAMPLE_RATE, piece)).probabilities)
-    np.testing.assert_allclose(
-        answer.probabilities, sum(parts) / answer.duration_s, atol=OF_DEFAULT
-    )
+    windows = hear(long, pipeline.config.version).windows
+    assert len(windows) > len(long) / SAMPLE_RATE / SPOKEN_WINDOW_S
+    assert max(w.stop - w.start for w in windows) <= SPOKEN_WINDOW_S * SAMPLE_RATE
+    judged = [pipeline._judge(pipeline._see(window.samples)) for window in windows]
+    probabilities = [one.probabilities for one in judged]
+    expected = np.average(probabilities, axis=0, weights=[w.speech_s for w in windows])
+    np.testing.assert_allclose(answer.probabilities, expected, atol=1e-6)
+
+
+def test_a_sentence_longer_than_a_window_has_no_warning_for_it(pipeline, speech):
+    long = np.concatenate([speech] * 3)
+    assert len(hear(long, pipeline.config.version).windows) > 1
+    assert not [w for w in pipeline.predict((SAMPLE_RATE, long)).warnings if "windows" in w]
 
 
 def test_a_long_silence_has_no_say(pipeline, speech):

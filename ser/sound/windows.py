@@ -15,6 +15,9 @@ from ser.sound.segments import Segment, clip_segments, loud_segment
 from ser.sound.speech import STEP
 
 MAX_WINDOW_S = 15.0
+# Of version 2: about as long as the clips that were learnt. What is longer is judged far worse in
+# one window ("Long windows" in docs/experiments.md).
+SPOKEN_WINDOW_S = 4.0
 MIN_REST_S = 2.0  # a last window shorter than this says too little
 PAUSE_S = 0.2  # quietness is judged over this long
 LONGEST_PAUSE_S = 1.0  # within one window
@@ -42,9 +45,12 @@ class Heard(NamedTuple):
     speech_s: float | None
 
 
-def hear(waveform: np.ndarray, version: int) -> Heard:
-    """Find the windows of a recording (n_samples,) at 16 kHz, as that front-end hears it."""
-    return _hear_all(waveform) if version == 1 else _hear_speech(waveform)
+def hear(waveform: np.ndarray, version: int, longest_s: float = SPOKEN_WINDOW_S) -> Heard:
+    """Find the windows of a recording (n_samples,) at 16 kHz, as that front-end hears it.
+
+    No window of version 2 is longer than `longest_s`, none of version 1 than `MAX_WINDOW_S`.
+    """
+    return _hear_all(waveform) if version == 1 else _hear_speech(waveform, longest_s)
 
 
 def _hear_all(waveform: np.ndarray) -> Heard:
@@ -54,13 +60,13 @@ def _hear_all(waveform: np.ndarray) -> Heard:
     return Heard([Window(a, b, (b - a) / SAMPLE_RATE, waveform[a:b]) for a, b in cuts], None)
 
 
-def _hear_speech(waveform: np.ndarray) -> Heard:
+def _hear_speech(waveform: np.ndarray, longest_s: float) -> Heard:
     """Where somebody speaks, else what is loud; votes by seconds of speech."""
     filtered = without_hum(high_pass(waveform))
     segments, levels_db = clip_segments(filtered)
     windows = []
     for group in _groups(segments or [loud_segment(levels_db)]):
-        windows += _windows(filtered, group)
+        windows += _windows(filtered, group, longest_s)
     return Heard(windows, sum(window.speech_s for window in windows) if segments else 0.0)
 
 
@@ -75,7 +81,7 @@ def _groups(segments: list[Segment]) -> list[list[Segment]]:
     return groups
 
 
-def _windows(filtered: np.ndarray, segments: list[Segment]) -> list[Window]:
+def _windows(filtered: np.ndarray, segments: list[Segment], longest_s: float) -> list[Window]:
     """One window of all these segments, or several where that would be too long."""
     is_speech = np.zeros(len(filtered), dtype=bool)
     for segment in segments:
@@ -85,7 +91,7 @@ def _windows(filtered: np.ndarray, segments: list[Segment]) -> list[Window]:
     margin = int(MARGIN_S * SAMPLE_RATE) + lacking
     first, last = max(0, first - margin), min(len(filtered), last + margin)
     windows = []
-    for start, stop in cut_windows(filtered[first:last]):
+    for start, stop in cut_windows(filtered[first:last], longest_s):
         start, stop = first + start, first + stop
         spoken = filtered[start:stop][is_speech[start:stop]]
         if len(spoken):
@@ -100,12 +106,12 @@ def level_gain(speech: np.ndarray) -> np.float32:
     return np.float32(10 ** (SPEECH_LEVEL_DB / 20) / rms if rms > 0 else 1.0)
 
 
-def cut_windows(waveform: np.ndarray) -> list[tuple[int, int]]:
-    """Sample ranges [start, stop) that cover the waveform (n_samples,), 15 s at the most each.
+def cut_windows(waveform: np.ndarray, longest_s: float = MAX_WINDOW_S) -> list[tuple[int, int]]:
+    """Sample ranges [start, stop) that cover the waveform (n_samples,), `longest_s` at most each.
 
     Each cut lies where the sound is quietest in the second half of what a window may hold.
     """
-    longest = int(MAX_WINDOW_S * SAMPLE_RATE)
+    longest = int(longest_s * SAMPLE_RATE)
     if len(waveform) <= longest:
         return [(0, len(waveform))]
     level = _level(waveform)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ser.features import FeatureConfig, extract
-from ser.sound.windows import hear
+from ser.sound.windows import MAX_WINDOW_S, hear
 from train.clips import augment
 from train.clips.augment import AugmentConfig
 from train.cores import on_all_cores
@@ -194,4 +194,5 @@ def main_window(waveform: np.ndarray, features: FeatureConfig) -> np.ndarray:
     """The window of a clip that holds most of its speech; all of the clip for version 1."""
     if features.version == 1:
         return waveform
-    return max(hear(waveform, features.version).windows, key=lambda w: w.speech_s).samples
+    windows = hear(waveform, features.version, MAX_WINDOW_S).windows  # a clip is learnt whole
+    return max(windows, key=lambda w: w.speech_s).samples

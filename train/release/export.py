@@ -186,8 +186,7 @@ def _of_speech(g: Nodes, config: CheckpointConfig, network: onnx.ModelProto) -> 
         n_windows, start, b, inputs, outputs
     )
 
-    votes = g.Cast(found.n_spoken, to=TensorProto.FLOAT)
-    votes, is_speech = _gated(g, config, votes, scores, found.n_segments)
+    votes, is_speech = _gated(g, config, found.n_spoken, scores, found.n_segments)
     shares = g.Div(votes, g.ReduceSum(votes))
     mean = g.MatMul(g.Unsqueeze(shares, [0]), g.Squeeze(probabilities, [1]))
     attention = g.Mul(attention, g.Gather(shares, of_window))

@@ -21,7 +21,7 @@ FAR_DB = 1e9  # further than any level
 
 
 class Windows(NamedTuple):
-    """Of each window (n_windows,): samples [first, last), gain, samples of speech in it.
+    """Of each window (n_windows,): samples [first, last), gain, samples of speech in it, a float.
 
     And `n_segments` (1,): how many stretches of speech were found, 0 where the loudest part stands
     in for them.
@@ -176,25 +176,74 @@ def find_windows(g: Nodes, filtered: str, detector: onnx.ModelProto) -> Windows:
     starts, stops = _or_loudest(g, starts, stops, n_segments, levels)
     first_step, last_step = _groups(g, starts, stops)
 
-    numbers = g.Unsqueeze(_numbers(g, g.Shape(levels)), [0])
-    is_speech = _any_within(g, numbers, starts, stops)  # (n_steps,)
-    lengths = g.Min(STEP, g.Sub(n, g.Mul(numbers, STEP)))  # the last step may be shorter
-    of_window = g.And(
-        g.GreaterOrEqual(numbers, g.Unsqueeze(first_step, [1])),
-        g.And(g.Less(numbers, g.Unsqueeze(last_step, [1])), is_speech),
-    )
-    n_spoken = g.ReduceSum(g.Where(of_window, lengths, 0), [1], keepdims=0)
-    energies = g.ReduceSumSquare(steps, [1], keepdims=0)
-    energy = g.ReduceSum(g.Where(of_window, energies, 0.0), [1], keepdims=0)
-    rms = g.Sqrt(g.Div(energy, g.Cast(n_spoken, to=TensorProto.FLOAT)))
-    gain = g.Where(g.Equal(energy, 0.0), 1.0, g.Div(10 ** (windows.SPEECH_LEVEL_DB / 20), rms))
-
     first, last = g.Mul(first_step, STEP), g.Min(g.Mul(last_step, STEP), n)
     lacking = g.Max(g.Sub(int(windows.SHORTEST_S * SAMPLE_RATE), g.Sub(last, first)), 0)
     margin = g.Add(g.Div(lacking, 2), int(windows.MARGIN_S * SAMPLE_RATE))
-    return Windows(
-        g.Max(g.Sub(first, margin), 0), g.Min(g.Add(last, margin), n), gain, n_spoken, n_segments
+    first, last = g.Max(g.Sub(first, margin), 0), g.Min(g.Add(last, margin), n)
+
+    numbers = g.Unsqueeze(_numbers(g, g.Shape(levels)), [0])
+    is_speech = g.Unsqueeze(_any_within(g, numbers, starts, stops), [1])  # (n_steps, 1)
+    is_spoken = g.Reshape(g.Expand(is_speech, g.Shape(steps)), [-1])
+    spoken = g.Cast(g.cut(is_spoken, [0], n), to=TensorProto.FLOAT)
+    start, stop, n_spoken, energy = _cut_windows(g, filtered, spoken, first, last)
+    rms = g.Sqrt(g.Div(energy, n_spoken))
+    gain = g.Where(g.Equal(energy, 0.0), 1.0, g.Div(10 ** (windows.SPEECH_LEVEL_DB / 20), rms))
+    return Windows(start, stop, gain, n_spoken, n_segments)
+
+
+def _cut_windows(
+    g: Nodes, filtered: str, spoken: str, firsts: str, lasts: str
+) -> tuple[str, str, str, str]:
+    """`windows.cut_windows` of each group [first, last): start and stop of every window.
+
+    And the samples of speech in it and their energy, floats; `spoken` (n,) is 1 where somebody
+    speaks. All are (n_windows,); windows without speech are left out.
+    """
+    longest = int(windows.SPOKEN_WINDOW_S * SAMPLE_RATE)
+    around = int(windows.PAUSE_S * SAMPLE_RATE)
+    n_groups = g.Shape(firsts)
+    n_turns = g.Add(n_groups, g.ReduceSum(g.Div(g.Sub(lasts, firsts), longest // 2), keepdims=1))
+
+    b = g.inner()
+    group = b.Min("group", b.Sub(n_groups, 1))  # the last one again when all are cut
+    first, last = b.Gather(firsts, group), b.Gather(lasts, group)
+    is_long = b.Greater(b.Sub(last, "start"), longest)
+    power = b.Cast(b.cut(filtered, first, last), to=TensorProto.DOUBLE)
+    power = b.Pad(b.Mul(power, power), [around // 2 + 1, around // 2])
+    so_far = b.CumSum(power, 0)
+    level = b.Sub(b.cut(so_far, [around], [ALL]), b.cut(so_far, [0], [-around]))
+    earliest = b.Sub(b.Add("start", longest // 2), first)
+    rest = int(windows.MIN_REST_S * SAMPLE_RATE)
+    latest = b.Sub(b.Min(b.Add("start", longest), b.Sub(last, rest)), first)
+    in_reach = b.cut(level, b.Where(is_long, earliest, [0]), b.Where(is_long, latest, [1]))
+    quietest = b.Add(b.Add(earliest, first), b.ArgMin(in_reach, axis=0))
+    stop = b.Where(is_long, quietest, last)
+    is_there = b.Cast(b.Less("group", n_groups), to=TensorProto.FLOAT)
+    speech_here = b.Mul(b.cut(spoken, "start", stop), is_there)
+    heard_here = b.Mul(b.cut(filtered, "start", stop), speech_here)
+    found = [b.Identity("start"), b.Identity(stop)]
+    found += [b.ReduceSum(speech_here), b.ReduceSumSquare(heard_here)]
+    after = b.Add("group", b.Where(is_long, [0], [1]))
+    following = b.Gather(firsts, b.Min(after, b.Sub(n_groups, 1)))
+    carried = [after, b.Where(is_long, stop, following)]
+    kinds = [*[TensorProto.INT64] * 2, *[TensorProto.FLOAT] * 2]
+    _, _, *each = g.repeated(
+        g.Squeeze(n_turns),
+        [[0], g.cut(firsts, [0], [1])],
+        b,
+        [
+            told("turn", TensorProto.INT64, []),
+            told("group", TensorProto.INT64, [1]),
+            told("start", TensorProto.INT64, [1]),
+        ],
+        [
+            *(told(name, TensorProto.INT64, [1]) for name in carried),
+            *(told(name, kind, [1]) for name, kind in zip(found, kinds, strict=True)),
+        ],
     )
+    each = [g.Reshape(values, [-1]) for values in each]
+    is_window = g.Greater(each[2], 0.0)
+    return tuple(g.Compress(values, is_window, axis=0) for values in each)
 
 
 def _or_loudest(g: Nodes, starts: str, stops: str, n_segments: str, levels: str) -> tuple[str, str]:
