@@ -36,6 +36,7 @@ verify-results: $(VENV)/.test  ## a fold's figures of the kept recipes, anew fro
 	$(BIN)/python -m train verify
 
 bench: $(VENV)/.test  ## speed and memory -> benchmarks/*.json
+	$(BIN)/python -m pip install -q -e '.[peers]'
 	$(BIN)/python -m benchmarks.serving
 	$(BIN)/python -m benchmarks.peers
 	$(BIN)/python -m benchmarks.live

@@ -6,7 +6,7 @@ thread, and is asked in turn with all others, in an order drawn anew each round:
 machine slows all. A turn is a few questions, of which the first does not count: after another
 system, none finds its weights in the processor's cache. In bulk others have two processes, half of
 the files each; the project and its past are asked by their own command lines, of which the older
-one takes a file after the other. Run it on an otherwise idle machine: it takes some ten minutes.
+one takes a file after the other. It needs `.[peers]`, and some twelve minutes of an idle machine.
 
 `--rounds 2 --files 8 --dry` tries it in small and writes nothing.
 """
