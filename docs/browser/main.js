@@ -5,9 +5,12 @@ import { LONGEST_S, RATE_HZ, read, recorded } from "./sound.js";
 
 const [record, choose, file, state, problem, answer] = ["record", "choose", "file", "state", "problem", "answer"]
   .map((id) => document.getElementById(id));
-const told = await (await fetch("voice.json")).json();
-document.getElementById("model").textContent = `${told.recipe}, revision ${told.revision}`;
-document.getElementById("size").textContent = ` (${Math.round(told.bytes / 1e6)} MB with what runs it)`;
+let told; // what voice.json says; the buttons work before it is there
+const telling = fetch("voice.json").then((found) => found.json()).then((found) => {
+  told = found;
+  document.getElementById("model").textContent = `${told.recipe}, revision ${told.revision}`;
+  document.getElementById("size").textContent = ` (${Math.round(told.bytes / 1e6)} MB with what runs it)`;
+});
 
 let worker, number = 0, is_loaded = false;
 const awaited = new Map();
@@ -47,6 +50,7 @@ async function answerFor(getSamples) {
   try {
     const samples = await getSamples();
     const duration_s = samples.length / RATE_HZ;
+    await telling;
     const found = await judged(samples.slice());
     is_loaded = true;
     if (mine === turn) show(found, duration_s);
