@@ -7,7 +7,7 @@ from ser.sound.audio import SAMPLE_RATE, peak_db
 from ser.sound.windows import MAX_WINDOW_S, Heard
 
 # Of speech. Under it answers are much worse: "By length of speech" in docs/results.md. Two seconds
-# still cost a point or two, but then most sentences would get a warning.
+# still cost three points, but then most sentences would get a warning.
 SHORT_S = 1.5
 QUIET_PEAK_DB = -50.0
 CLIPPED_LEVEL, CLIPPED_SHARE = 0.99, 1e-3
