@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import redirect_stdout
 
 from ser.cli.folder import MOST_FILES, MOST_WORKERS, at_most
-from ser.cli.progress import Progress
+from ser.cli.progress import FilesProgress
 from ser.cli.shared import DONE, SOME_FAILED, UsageError, add_options, listed, note, shown
 from ser.recordings.bulk import BulkError, bulk
 from ser.recordings.folder import SUFFIXES, sound_files
@@ -85,16 +85,7 @@ def main(arguments: list[str]) -> int:
         inside = " Sounds inside of tables are not read." * any(map(is_address, options.sources))
         named = ", ".join(map(shown, options.sources))
         raise UsageError(f"There is no sound file in {named}.{inside}")
-    start_s, progress = time.monotonic(), None
-
-    def tell(n_done: int, n_files: int) -> None:
-        nonlocal progress
-        if progress is None:
-            progress = Progress(options.quiet, n_done)
-            if n_done and not options.quiet:
-                note(f"{n_done} of {n_files} files were done before")
-        text = f"{n_done} of {n_files} files, {progress.rate(n_done):.1f} a second"
-        progress.tell(text, n_done, n_files)
+    start_s, progress = time.monotonic(), FilesProgress(options.quiet)
 
     try:
         with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):  # Ray prints there
@@ -104,7 +95,7 @@ def main(arguments: list[str]) -> int:
                 options.checkpoint,
                 options.emotions,
                 options.workers,
-                tell,
+                progress.tell,
                 options.embedding,
                 options.segments,
                 options.address,

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from itertools import islice
 
-from ser.cli.progress import Progress
+from ser.cli.progress import FilesProgress
 from ser.cli.shared import (
     DONE,
     SOME_FAILED,
@@ -67,16 +67,7 @@ def main(arguments: list[str]) -> int:
     if not files:
         named = ("standard input" if name == "-" else shown(name) for name in options.sources)
         raise UsageError(f"There is no sound file in {', '.join(named)}.")
-    progress: Progress | None = None
-
-    def tell(n_done: int, n_files: int) -> None:
-        nonlocal progress
-        if progress is None:
-            progress = Progress(options.quiet, n_done)
-            if n_done and not options.quiet:
-                note(f"{n_done} of {n_files} files were done before")
-        text = f"{n_done} of {n_files} files, {progress.rate(n_done):.1f} a second"
-        progress.tell(text, n_done, n_files)
+    progress = FilesProgress(options.quiet)
 
     try:
         n_failed = write_folder(
@@ -85,7 +76,7 @@ def main(arguments: list[str]) -> int:
             options.checkpoint,
             options.emotions,
             options.workers,
-            tell,
+            progress.tell,
             options.embedding,
         )
     except WorkersError as error:

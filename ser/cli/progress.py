@@ -3,6 +3,7 @@
 import sys
 import time
 
+from ser.cli.shared import note
 from ser.recordings.reading import clock
 
 EVERY_S, EVERY_S_IN_A_FILE = 0.2, 10.0
@@ -45,3 +46,25 @@ class Progress:
         """Clear the line."""
         if self._is_terminal and not self._is_quiet:
             print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+class FilesProgress:
+    """Tells of many files, of which some were done before."""
+
+    def __init__(self, is_quiet: bool):
+        self._is_quiet = is_quiet
+        self._progress: Progress | None = None
+
+    def tell(self, n_done: int, n_files: int) -> None:
+        """Say where it stands, now and then; the first time, what was done before."""
+        if self._progress is None:
+            self._progress = Progress(self._is_quiet, n_done)
+            if n_done and not self._is_quiet:
+                note(f"{n_done} of {n_files} files were done before")
+        text = f"{n_done} of {n_files} files, {self._progress.rate(n_done):.1f} a second"
+        self._progress.tell(text, n_done, n_files)
+
+    def end(self) -> None:
+        """Clear the line."""
+        if self._progress:
+            self._progress.end()
